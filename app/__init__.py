@@ -1,0 +1,1 @@
+"""Linegraph: factory readings in, exact numbers out."""

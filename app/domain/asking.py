@@ -1,0 +1,74 @@
+"""What may be asked: ranges and steps that make sense, and a price for a whole request."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.domain.instants import microseconds, width
+from app.domain.spans import Span
+from app.errors import BadInput
+
+EARLIEST = microseconds(datetime.fromisoformat("1700-01-01T00:00:00Z"))
+LATEST = microseconds(datetime.fromisoformat("2500-01-01T00:00:00Z"))
+WEEK = timedelta(weeks=1)
+SHORTEST_STEP = timedelta(milliseconds=1)
+MOST_POINTS = 4_000
+
+_RANGE_HINT = 'Write {from: "2026-03-01T00:00:00Z", to: "2026-03-02T00:00:00Z"} or {last: "PT8H"}.'
+
+
+def asked_range(start: datetime | None, end: datetime | None, last: timedelta | None, now: datetime) -> Span:
+    """`from` and `to` (now if left out), or `last` up to now; the start is included, the end is not."""
+    if last is not None:
+        if start is not None or end is not None:
+            raise BadInput("A range has either from and to, or last.", _RANGE_HINT)
+        if last <= timedelta(0):
+            raise BadInput("The duration last must be longer than zero.", _RANGE_HINT)
+        span = Span(microseconds(now) - width(last), microseconds(now))
+    elif start is None:
+        raise BadInput("A range needs a start.", _RANGE_HINT)
+    else:
+        span = Span(microseconds(start), microseconds(end if end is not None else now))
+    if span.start >= span.end:
+        raise BadInput("The range ends before it starts, or is empty.", "Exchange from and to, or move them apart.")
+    if span.start < EARLIEST or span.end > LATEST:
+        raise BadInput("The range reaches outside of the years 1700 to 2500.", _RANGE_HINT)
+    return span
+
+
+def asked_step(every: timedelta) -> int:
+    """A fixed step in microseconds: a millisecond to a week."""
+    if not SHORTEST_STEP <= every <= WEEK:
+        raise BadInput("A fixed step lies between a millisecond and a week.", "Write PT1M, PT15M, PT8H or P1D.")
+    return width(every)
+
+
+def asked_points(points: int) -> int:
+    """How many columns a plot may have."""
+    if not 1 <= points <= MOST_POINTS:
+        raise BadInput(f"points: {points} is not between 1 and {MOST_POINTS}.", "Ask for as many as there are pixels.")
+    return points
+
+
+@dataclass(slots=True)
+class Budget:
+    """Rows that one request may touch; charged before anything is read."""
+
+    limit: int
+    spent: int = 0
+
+    def charge(self, rows: int, hint: Callable[[], str]) -> None:
+        """BadInput with price and limit where the request as a whole would cost too much."""
+        if self.spent + rows > self.limit:
+            raise BadInput(f"This request would touch {self.spent + rows:,} rows; the limit is {self.limit:,}.", hint())
+        self.spent += rows
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFilter:
+    """What machines to list: codes of plant and line, a type's name, a piece of code, name or path."""
+
+    plant: str | None = None
+    line: str | None = None
+    type: str | None = None
+    search: str | None = None

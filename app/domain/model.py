@@ -1,0 +1,126 @@
+"""The plant as data: the equipment model (ISA-95), metrics, series and readings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from enum import Enum
+from typing import NewType
+
+PlantId = NewType("PlantId", int)
+LineId = NewType("LineId", int)
+MachineId = NewType("MachineId", int)
+MachineTypeId = NewType("MachineTypeId", int)
+MetricId = NewType("MetricId", int)
+SeriesId = NewType("SeriesId", int)
+
+
+class MetricKind(Enum):
+    """A GAUGE goes up and down, a COUNTER grows until it resets, a STATE is a code with a label."""
+
+    GAUGE = "GAUGE"
+    COUNTER = "COUNTER"
+    STATE = "STATE"
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """A site. `production_day_starts` is local time in `time_zone` (IANA)."""
+
+    id: PlantId
+    code: str
+    name: str
+    time_zone: str
+    production_day_starts: time
+    attributes: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        return self.code
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A work centre of the kind production line; `path` is plant/line."""
+
+    id: LineId
+    plant_id: PlantId
+    code: str
+    name: str
+    path: str
+    attributes: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A work unit; `position` orders machines along the flow of material, `transit` is how long it takes to there."""
+
+    id: MachineId
+    plant_id: PlantId
+    line_id: LineId
+    type_id: MachineTypeId | None
+    code: str
+    name: str
+    path: str
+    position: int
+    transit: timedelta
+    attributes: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MachineType:
+    """An equipment class: its machines have the same metrics."""
+
+    id: MachineTypeId
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A definition. `unit` is a UCUM code, `interval` is expected between readings, `gap` the longest silence that is none."""
+
+    id: MetricId
+    name: str
+    display_name: str
+    unit: str | None
+    kind: MetricKind
+    interval: timedelta | None
+    gap: timedelta | None
+    dip_tolerance: float
+    modulus: float | None
+    description: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One metric on one machine, or a source tag that is not mapped yet and then says why in `unmapped_reason`."""
+
+    id: SeriesId
+    source: str
+    metric: Metric | None
+    machine_id: MachineId | None
+    plant_id: PlantId | None
+    unmapped_reason: str | None
+    unit: str | None
+
+    @property
+    def shown_unit(self) -> str | None:
+        """The metric's unit, else the source's."""
+        return self.metric.unit if self.metric and self.metric.unit else self.unit
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The text that a code of a series stands for."""
+
+    code: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Value and quality at an event time; `status` is the full OPC UA code, `text` the label of the value."""
+
+    time: datetime
+    value: float | None
+    status: int
+    text: str | None = None

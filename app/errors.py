@@ -1,0 +1,79 @@
+"""Every error that Linegraph raises on purpose: a code, a message, and a hint that says what to do next.
+
+LinegraphError
+├── BadInput            the asker's mistake
+├── Unauthenticated     no token, or one that is not known
+├── Forbidden           a known token that may not do this
+├── TooLarge            a body over its limit
+├── TooSlow             an answer that took longer than it may
+├── Busy                more work than memory allows: come back later
+├── StoreUnavailable    the database cannot be reached or cannot write
+├── UnsupportedServer   a database that Linegraph cannot run on
+├── ServerTrouble       the embedded server cannot be started or stopped
+├── SettingInvalid      an environment variable that makes no sense
+└── ModelInvalid        a model file that cannot be applied
+"""
+
+
+class LinegraphError(Exception):
+    """`message` says what happened, `hint` what to do; `code` is stable and documented in the README."""
+
+    code = "INTERNAL_SERVER_ERROR"
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}" if self.hint else self.message
+
+
+class BadInput(LinegraphError):
+    code = "BAD_USER_INPUT"
+
+
+class Unauthenticated(LinegraphError):
+    code = "UNAUTHENTICATED"
+
+
+class Forbidden(LinegraphError):
+    code = "FORBIDDEN"
+
+
+class TooLarge(LinegraphError):
+    code = "TOO_LARGE"
+
+
+class TooSlow(LinegraphError):
+    code = "TOO_SLOW"
+
+
+class Busy(LinegraphError):
+    """`retry_after` in seconds goes out as the Retry-After header."""
+
+    code = "BUSY"
+
+    def __init__(self, message: str, hint: str | None = None, retry_after: int = 1) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
+
+
+class StoreUnavailable(Busy):
+    code = "STORE_UNAVAILABLE"
+
+
+class UnsupportedServer(LinegraphError):
+    code = "UNSUPPORTED_SERVER"
+
+
+class ServerTrouble(LinegraphError):
+    code = "SERVER_TROUBLE"
+
+
+class SettingInvalid(LinegraphError):
+    code = "SETTING_INVALID"
+
+
+class ModelInvalid(LinegraphError):
+    code = "MODEL_INVALID"
