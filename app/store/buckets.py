@@ -1,0 +1,153 @@
+"""Aggregates of readings: one statement answers one plan for many series, in columns."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import LiteralString, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
+
+from app.domain.instants import MINUTE, instant
+from app.domain.model import SeriesId
+from app.domain.tiers import Plan
+from app.store.columns import Integers
+from app.store.database import Database
+from app.store.engines import Engine
+
+Columns = dict[str, NDArray[np.generic]]
+"""Columns of equal length by name, in the order of `start`. Instants are microseconds; NaN stands for null."""
+
+USABLE: LiteralString = "quality >= 0"
+
+
+class _Measure(NamedTuple):
+    """One column: how raw rows make it, how parts of a bucket become the whole, and what it needs beside it."""
+
+    raw: LiteralString
+    whole: LiteralString
+    needs: tuple[str, ...] = ()
+    missing: LiteralString = "'NaN'"
+
+
+def measures(engine: Engine) -> Mapping[str, _Measure]:
+    """Every column of a tier, by name."""
+    return {
+        "good": _Measure("count(*) FILTER (WHERE quality BETWEEN 0 AND 1073741823)", "sum(good)::bigint", missing="0"),
+        "uncertain": _Measure("count(*) FILTER (WHERE quality >= 1073741824)", "sum(uncertain)::bigint", missing="0"),
+        "bad": _Measure("count(*) FILTER (WHERE quality < 0)", "sum(bad)::bigint", missing="0"),
+        "sum": _Measure("sum(value) FILTER (WHERE quality >= 0)", "sum(sum)"),
+        "minimum": _Measure("min(value) FILTER (WHERE quality >= 0)", "min(minimum)"),
+        "maximum": _Measure("max(value) FILTER (WHERE quality >= 0)", "max(maximum)"),
+        "first_at": _Measure("min(time) FILTER (WHERE quality >= 0)", "min(first_at)", missing="start"),
+        "last_at": _Measure("max(time) FILTER (WHERE quality >= 0)", "max(last_at)", missing="start"),
+        "minimum_at": _Measure(
+            engine.first("time", "value", USABLE),
+            engine.first("minimum_at", "minimum", "minimum IS NOT NULL"),
+            ("minimum",),
+            "start",
+        ),
+        "maximum_at": _Measure(
+            engine.last("time", "value", USABLE),
+            engine.last("maximum_at", "maximum", "maximum IS NOT NULL"),
+            ("maximum",),
+            "start",
+        ),
+        "first": _Measure(
+            engine.first("value", "time", USABLE),
+            engine.first("first", "first_at", "first_at IS NOT NULL"),
+            ("first_at",),
+        ),
+        "last": _Measure(
+            engine.last("value", "time", USABLE), engine.last("last", "last_at", "last_at IS NOT NULL"), ("last_at",)
+        ),
+    }
+
+
+class BucketReader:
+    """Reads buckets of the one-minute tier and of raw readings."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._measures = measures(database.engine)
+        self._statements: dict[_Shape, str] = {}
+
+    async def buckets_by_series(
+        self, ids: Sequence[SeriesId], plan: Plan, wanted: Iterable[str]
+    ) -> dict[SeriesId, Columns]:
+        """The wanted columns of every series that has rows, and `start`."""
+        shape = self._shape(plan, frozenset(wanted))
+        statement = self._statements.get(shape)
+        if statement is None:
+            statement = self._statements[shape] = _statement(self._measures, shape).as_string()
+        parameters: dict[str, object] = {
+            "series": Integers(np.array(ids)),
+            "width": timedelta(microseconds=plan.width),
+            "origin": instant(plan.origin),
+        }
+        for kind, spans in (("tier", plan.from_tier), ("raw", plan.from_raw)):
+            for number, span in enumerate(spans):
+                parameters[f"{kind}_start_{number}"] = instant(span.start)
+                parameters[f"{kind}_end_{number}"] = instant(span.end)
+        async with self._database.driver() as connection:
+            cursor = connection.cursor(binary=True)
+            await cursor.execute(SQL(statement), parameters)
+            rows = await cursor.fetchall()
+        return {row[0]: _in_order(dict(zip(("start", *shape.names), row[1:], strict=True))) for row in rows}
+
+    def _shape(self, plan: Plan, wanted: frozenset[str]) -> "_Shape":
+        """Parts of a bucket are put together only where a bucket can have several."""
+        several = len(plan.from_tier) + len(plan.from_raw) > 1 or bool(plan.from_tier)
+        names = tuple(name for name in self._measures if name in wanted)
+        return _Shape(names, len(plan.from_tier), len(plan.from_raw), several and plan.width != MINUTE)
+
+
+class _Shape(NamedTuple):
+    """All that the text of a statement depends on."""
+
+    names: tuple[str, ...]
+    from_tier: int
+    from_raw: int
+    put_together: bool
+
+
+def _statement(known: Mapping[str, _Measure], shape: _Shape) -> Composed:
+    needed = [name for name in known if name in shape.names or any(name in known[n].needs for n in shape.names)]
+    step: Composable = SQL("date_bin(%(width)s, bucket, %(origin)s)" if shape.put_together else "bucket")
+    tier = SQL("SELECT series_id, {step} AS start, {columns} FROM readings_1m WHERE {where}")
+    raw = SQL(
+        "SELECT series_id, date_bin(%(width)s, time, %(origin)s) AS start, {columns} FROM readings"
+        " WHERE {where} GROUP BY series_id, start"
+    )
+    plain = SQL(", ").join(Identifier(name) for name in needed)
+    made = SQL(", ").join(SQL("{} AS {}").format(SQL(known[name].raw), Identifier(name)) for name in needed)
+    branches = [
+        tier.format(step=step, columns=plain, where=_where("bucket", "tier", number))
+        for number in range(shape.from_tier)
+    ]
+    branches += [raw.format(columns=made, where=_where("time", "raw", number)) for number in range(shape.from_raw)]
+    parts: Composable = SQL(" UNION ALL ").join(branches)
+    if shape.put_together:
+        whole = SQL(", ").join(SQL("{} AS {}").format(SQL(known[name].whole), Identifier(name)) for name in needed)
+        parts = SQL("SELECT series_id, start, {} FROM ({}) AS part GROUP BY series_id, start").format(whole, parts)
+    answer = [
+        SQL("array_agg(coalesce({}, {}))").format(Identifier(name), SQL(known[name].missing)) for name in shape.names
+    ]
+    return SQL("SELECT series_id, {} FROM ({} ORDER BY series_id, start) AS step GROUP BY series_id").format(
+        SQL(", ").join([SQL("array_agg(start)"), *answer]), parts
+    )
+
+
+def _where(column: LiteralString, kind: LiteralString, number: int) -> Composed:
+    return SQL("series_id = ANY(%(series)s) AND {time} >= {start} AND {time} < {end}").format(
+        time=SQL(column), start=Placeholder(f"{kind}_start_{number}"), end=Placeholder(f"{kind}_end_{number}")
+    )
+
+
+def _in_order(columns: Columns) -> Columns:
+    """A parallel plan may hand rows to an aggregate out of order."""
+    starts = columns["start"]
+    if bool((np.diff(starts.astype(np.int64)) > 0).all()):
+        return columns
+    order = np.argsort(starts)
+    return {name: column[order] for name, column in columns.items()}

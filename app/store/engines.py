@@ -1,0 +1,93 @@
+"""The two engines: what differs between TimescaleDB and plain PostgreSQL, and nothing else.
+
+An engine makes the fragments that differ (`first` and `last` of an aggregate), counts or makes chunks, and refreshes a
+tier. Everything else is one statement for both.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import LiteralString, Protocol
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+from app.domain.instants import EPOCH
+
+CHUNK = timedelta(days=7)
+"""Width of a chunk or partition, aligned to 1970-01-01 on both engines."""
+
+Connection = AsyncConnection[TupleRow]
+
+
+class Engine(Protocol):
+    """One of the two makers."""
+
+    name: str
+
+    def first(self, value: LiteralString, by: LiteralString, where: LiteralString) -> LiteralString:
+        """SQL: the `value` of the row with the lowest `by`, of rows that are `where`."""
+
+    def last(self, value: LiteralString, by: LiteralString, where: LiteralString) -> LiteralString:
+        """SQL: the `value` of the row with the highest `by`, of rows that are `where`."""
+
+    async def chunks(self, connection: Connection) -> set[int]:
+        """Numbers (since 1970, in chunk widths) of the chunks of `readings` that exist."""
+
+    async def open_chunks(self, connection: Connection, numbers: Iterable[int]) -> None:
+        """Makes room for readings of these chunks, where the engine does not do so by itself."""
+
+    async def refresh(self, connection: Connection, starts: datetime, ends: datetime) -> None:
+        """Brings the one-minute tier up to date between two whole minutes; `connection` is in autocommit."""
+
+
+class Timescale:
+    """Hypertable and continuous aggregate."""
+
+    name = "timescaledb"
+
+    def first(self, value: LiteralString, by: LiteralString, where: LiteralString) -> LiteralString:
+        return f"first({value}, {by}) FILTER (WHERE {where})"
+
+    def last(self, value: LiteralString, by: LiteralString, where: LiteralString) -> LiteralString:
+        return f"last({value}, {by}) FILTER (WHERE {where})"
+
+    async def chunks(self, connection: Connection) -> set[int]:
+        rows = await connection.execute(
+            "SELECT range_start FROM timescaledb_information.chunks WHERE hypertable_name = 'readings'"
+            " AND hypertable_schema = current_schema()"
+        )
+        return {(start - EPOCH) // CHUNK for (start,) in await rows.fetchall()}
+
+    async def open_chunks(self, connection: Connection, numbers: Iterable[int]) -> None:
+        """Nothing to do: a hypertable makes its chunks as rows arrive."""
+
+    async def refresh(self, connection: Connection, starts: datetime, ends: datetime) -> None:
+        await connection.execute("CALL refresh_continuous_aggregate('readings_1m', %s, %s)", (starts, ends))
+
+
+class Plain:
+    """Partitioned table and rollup table."""
+
+    name = "postgresql"
+
+    def first(self, value: LiteralString, by: LiteralString, where: LiteralString) -> LiteralString:
+        return f"(array_agg({value} ORDER BY {by}) FILTER (WHERE {where}))[1]"
+
+    def last(self, value: LiteralString, by: LiteralString, where: LiteralString) -> LiteralString:
+        return f"(array_agg({value} ORDER BY {by} DESC) FILTER (WHERE {where}))[1]"
+
+    async def chunks(self, connection: Connection) -> set[int]:
+        rows = await connection.execute(
+            "SELECT substr(relname, 12)::int FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
+            " WHERE inhparent = 'readings'::regclass"
+        )
+        return {number for (number,) in await rows.fetchall()}
+
+    async def open_chunks(self, connection: Connection, numbers: Iterable[int]) -> None:
+        # The function takes a lock that serialises makers; ATTACH lets readers and writers go on.
+        await connection.execute(
+            "SELECT open_readings_partition(number) FROM unnest(%s::int[]) AS number", (list(numbers),)
+        )
+
+    async def refresh(self, connection: Connection, starts: datetime, ends: datetime) -> None:
+        await connection.execute("CALL refresh_readings_1m(%s, %s)", (starts, ends))

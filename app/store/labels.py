@@ -1,0 +1,58 @@
+"""Codes of texts: a series' labels, extended as new texts arrive, up to a limit."""
+
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from app.domain.model import SeriesId
+from app.store.database import Database
+from app.store.tables import metric_labels, series, series_labels
+
+Codes = dict[tuple[SeriesId, str], int]
+
+
+class LabelStore:
+    """The metric's own labels come first, then the next free code for each new text."""
+
+    def __init__(self, database: Database, *, limit: int) -> None:
+        self._database = database
+        self._limit = limit
+
+    async def codes(self, wanted: Mapping[SeriesId, Sequence[str]]) -> Codes:
+        """Codes of these texts, in the order in which new ones are given; a text beyond the limit has none."""
+        ids = sorted(wanted)
+        async with self._database.begin() as transaction:
+            # The lock keeps two bodies from giving one code to two texts.
+            await transaction.execute(
+                sa.select(series.c.id).where(series.c.id.in_(ids)).order_by(series.c.id).with_for_update()
+            )
+            of_metric = (
+                sa.select(series.c.id, metric_labels.c.text, metric_labels.c.code)
+                .join(metric_labels, metric_labels.c.metric_id == series.c.metric_id)
+                .where(series.c.id.in_(ids))
+            )
+            own = sa.select(series_labels.c.series_id, series_labels.c.text, series_labels.c.code).where(
+                series_labels.c.series_id.in_(ids)
+            )
+            known: dict[SeriesId, dict[str, int]] = {number: {} for number in ids}
+            for query in (own, of_metric):
+                for number, text, code in await transaction.execute(query):
+                    known[number][text] = code
+            new = [row for number in ids for row in self._extend(number, known[number], wanted[number])]
+            if new:
+                await transaction.execute(insert(series_labels), new)
+        return {(number, text): code for number, labels in known.items() for text, code in labels.items()}
+
+    def _extend(self, number: SeriesId, labels: dict[str, int], texts: Sequence[str]) -> list[dict[str, object]]:
+        """Adds codes for the texts that have none, and returns the rows to insert."""
+        added, used, code = [], set(labels.values()), 0
+        for text in dict.fromkeys(texts):
+            if text in labels or len(labels) >= self._limit:
+                continue
+            while code in used:
+                code += 1
+            labels[text] = code
+            used.add(code)
+            added.append({"series_id": number, "code": code, "text": text})
+        return added

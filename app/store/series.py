@@ -1,0 +1,110 @@
+"""Reads series with their labels and latest readings, many keys to a statement."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Row, Select
+
+from app.domain.model import Label, MachineId, PlantId, Reading, Series, SeriesId
+from app.domain.quality import unsigned
+from app.store.catalog import metric_of
+from app.store.database import Database
+from app.store.tables import latest, lines, machines, metric_labels, metrics, series, series_labels
+
+_METRIC = {column.name: column.label(f"its_{column.name}") for column in metrics.c}
+Busyness = tuple[int, int]
+"""Readings received and series id: where a page of unmapped series ends."""
+
+
+class SeriesCatalog:
+    """Every method answers within `scope`, the one plant that a token is bound to, or everything."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def by_id(self, scope: PlantId | None, ids: Sequence[SeriesId]) -> list[Series]:
+        return [_series(row) for row in await self._all(_select(scope).where(series.c.id.in_(ids)))]
+
+    async def by_machine(self, scope: PlantId | None, ids: Sequence[MachineId]) -> list[Series]:
+        """All series of these machines, by metric name."""
+        query = _select(scope).where(series.c.machine_id.in_(ids)).order_by(metrics.c.name)
+        return [_series(row) for row in await self._all(query)]
+
+    async def unmapped(self, search: str | None, after: Busyness | None, limit: int) -> list[tuple[Busyness, Series]]:
+        """The busiest first; each with the place that the next page starts behind."""
+        received = sa.func.coalesce(latest.c.received, 0)
+        query = (
+            _unmapped(_select(None), search)
+            .outerjoin(latest, latest.c.series_id == series.c.id)
+            .add_columns(received.label("received"))
+            .order_by(received.desc(), series.c.id)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(sa.or_(received < after[0], sa.and_(received == after[0], series.c.id > after[1])))
+        return [((row.received, row.id), _series(row)) for row in await self._all(query)]
+
+    async def unmapped_count(self, search: str | None) -> int:
+        counted = _unmapped(sa.select(series.c.id), search).subquery()
+        async with self._database.begin() as transaction:
+            return int(await transaction.scalar(sa.select(sa.func.count()).select_from(counted)) or 0)
+
+    async def labels_by_series(self, ids: Sequence[SeriesId]) -> list[tuple[SeriesId, Label]]:
+        """The metric's labels and the series' own, by code."""
+        of_metric = (
+            sa.select(series.c.id, metric_labels.c.code, metric_labels.c.text)
+            .join(metric_labels, metric_labels.c.metric_id == series.c.metric_id)
+            .where(series.c.id.in_(ids))
+        )
+        own = sa.select(series_labels.c.series_id, series_labels.c.code, series_labels.c.text).where(
+            series_labels.c.series_id.in_(ids)
+        )
+        both = sa.union_all(of_metric, own).subquery()
+        return [(row.id, Label(row.code, row.text)) for row in await self._all(sa.select(both).order_by(both.c.code))]
+
+    async def latest_by_series(self, ids: Sequence[SeriesId]) -> list[tuple[SeriesId, Reading]]:
+        """The newest reading of each series with the text that its value stands for, if any."""
+        own = sa.and_(series_labels.c.series_id == latest.c.series_id, series_labels.c.code == latest.c.value)
+        of_metric = sa.and_(metric_labels.c.metric_id == series.c.metric_id, metric_labels.c.code == latest.c.value)
+        query = (
+            sa.select(latest, sa.func.coalesce(metric_labels.c.text, series_labels.c.text).label("text"))
+            .join(series, series.c.id == latest.c.series_id)
+            .outerjoin(series_labels, own)
+            .outerjoin(metric_labels, of_metric)
+            .where(latest.c.series_id.in_(ids))
+        )
+        return [
+            (row.series_id, Reading(row.time, row.value, unsigned(row.quality), row.text))
+            for row in await self._all(query)
+        ]
+
+    async def newest_time(self) -> datetime | None:
+        """The time of the newest reading of all, or None in an empty store."""
+        async with self._database.begin() as transaction:
+            newest: datetime | None = await transaction.scalar(sa.select(sa.func.max(latest.c.time)))
+        return newest
+
+    async def _all(self, query: Select[tuple[object, ...]]) -> Sequence[Row[tuple[object, ...]]]:
+        async with self._database.begin() as transaction:
+            return (await transaction.execute(query)).all()
+
+
+def _select(scope: PlantId | None) -> Select[tuple[object, ...]]:
+    query = (
+        sa.select(series, lines.c.plant_id, *_METRIC.values())
+        .outerjoin(metrics, metrics.c.id == series.c.metric_id)
+        .outerjoin(machines, machines.c.id == series.c.machine_id)
+        .outerjoin(lines, lines.c.id == machines.c.line_id)
+    )
+    return query if scope is None else query.where(lines.c.plant_id == scope)
+
+
+def _unmapped(query: Select[tuple[object, ...]], search: str | None) -> Select[tuple[object, ...]]:
+    query = query.where(series.c.machine_id.is_(None))
+    return query.where(series.c.source.icontains(search, autoescape=True)) if search else query
+
+
+def _series(row: Row[tuple[object, ...]]) -> Series:
+    metric = metric_of({name: row._mapping[label] for name, label in _METRIC.items()}) if row.metric_id else None
+    return Series(row.id, row.source, metric, row.machine_id, row.plant_id, row.unmapped_reason, row.unit)

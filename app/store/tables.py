@@ -1,0 +1,206 @@
+"""The tables, declared once; Alembic's history is compared with them.
+
+`readings` is a hypertable or a partitioned table, and `readings_1m` a continuous aggregate or a plain table:
+the same names, columns and types on both engines.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Interval,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Time,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    }
+)
+
+
+def _id() -> Column[int]:
+    return Column("id", Integer, Identity(), primary_key=True)
+
+
+def _attributes() -> Column[object]:
+    return Column("attributes", JSONB, nullable=False, server_default=text("'{}'::jsonb"))
+
+
+def _instant(name: str, *, nullable: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+plants = Table(
+    "plants",
+    metadata,
+    _id(),
+    Column("code", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("time_zone", Text, nullable=False),
+    Column("production_day_starts", Time, nullable=False, server_default=text("'00:00'")),
+    _attributes(),
+)
+
+lines = Table(
+    "lines",
+    metadata,
+    _id(),
+    Column("plant_id", ForeignKey("plants.id"), nullable=False),
+    Column("code", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    _attributes(),
+    UniqueConstraint("plant_id", "code"),
+)
+
+machine_types = Table("machine_types", metadata, _id(), Column("name", Text, nullable=False, unique=True))
+
+metrics = Table(
+    "metrics",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("display_name", Text, nullable=False),
+    Column("unit", Text),
+    Column("kind", Text, nullable=False),
+    Column("interval", Interval),
+    Column("gap", Interval),
+    Column("dip_tolerance", Double, nullable=False, server_default=text("0")),
+    Column("modulus", Double),
+    Column("description", Text),
+    CheckConstraint("kind IN ('GAUGE', 'COUNTER', 'STATE')", name="kind"),
+)
+
+metric_labels = Table(
+    "metric_labels",
+    metadata,
+    Column("metric_id", ForeignKey("metrics.id"), primary_key=True),
+    Column("code", Integer, primary_key=True),
+    Column("text", Text, nullable=False),
+)
+
+machine_type_metrics = Table(
+    "machine_type_metrics",
+    metadata,
+    Column("machine_type_id", ForeignKey("machine_types.id"), primary_key=True),
+    Column("metric_id", ForeignKey("metrics.id"), primary_key=True),
+)
+
+machines = Table(
+    "machines",
+    metadata,
+    _id(),
+    Column("line_id", ForeignKey("lines.id"), nullable=False),
+    Column("machine_type_id", ForeignKey("machine_types.id")),
+    Column("code", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("transit", Interval, nullable=False, server_default=text("'0'::interval")),
+    _attributes(),
+    UniqueConstraint("line_id", "code"),
+)
+
+series = Table(
+    "series",
+    metadata,
+    _id(),
+    Column("source", Text, nullable=False, unique=True),
+    Column("machine_id", ForeignKey("machines.id")),
+    Column("metric_id", ForeignKey("metrics.id")),
+    Column("unmapped_reason", Text),
+    Column("unit", Text),
+    UniqueConstraint("machine_id", "metric_id"),
+    CheckConstraint("(machine_id IS NULL) = (metric_id IS NULL)", name="mapped"),
+    Index("series_unmapped_idx", "id", postgresql_where=text("machine_id IS NULL")),
+)
+
+series_labels = Table(
+    "series_labels",
+    metadata,
+    Column("series_id", ForeignKey("series.id"), primary_key=True),
+    Column("code", Integer, primary_key=True),
+    Column("text", Text, nullable=False),
+    UniqueConstraint("series_id", "text"),
+)
+
+readings = Table(
+    "readings",
+    metadata,
+    Column("series_id", Integer, nullable=False),
+    _instant("time"),
+    Column("value", Double),
+    Column("quality", Integer, nullable=False),
+    UniqueConstraint("series_id", "time"),
+    info={"maker": True},
+)
+
+latest = Table(
+    "latest",
+    metadata,
+    Column("series_id", Integer, primary_key=True, autoincrement=False),
+    _instant("time"),
+    Column("value", Double),
+    Column("quality", Integer, nullable=False),
+    Column("received", BigInteger, nullable=False),
+)
+
+tiers = Table(
+    "tiers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _instant("intended"),
+    _instant("watermark"),
+)
+
+touched = Table(
+    "touched",
+    metadata,
+    _id(),
+    _instant("starts"),
+    _instant("ends"),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("times", Integer, nullable=False, server_default=text("1")),
+    _instant("first_at"),
+    _instant("last_at"),
+    Index("refusals_last_at_idx", "last_at"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    Column("plant_id", ForeignKey("plants.id")),
+    _instant("created_at"),
+    Column("revoked", Boolean, nullable=False, server_default=text("false")),
+)
