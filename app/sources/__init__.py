@@ -1,0 +1,1 @@
+"""Wire to batches, one module to a protocol; every decoder is pure."""

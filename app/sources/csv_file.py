@@ -1,0 +1,148 @@
+"""CSV files to batches, some thousand rows at a time, however long the file is."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.batch import Batch, Decoded, Refusal
+from app.domain.limits import Limits, faults
+from app.errors import BadInput
+from app.sources.csv_header import CsvFormat, Table, table_of
+
+__all__ = ["CsvFormat", "Part", "read"]
+
+_LOOKED_AT = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some rows of a file, and how far it is read."""
+
+    decoded: Decoded
+    rows: int
+    bytes_read: int
+
+
+def read(path: Path, format: CsvFormat, limits: Limits, rows: int = 20_000) -> Iterator[Part]:
+    """The parts of a file, in its order.
+
+    BadInput where it cannot be read as CSV: when the first part is asked for, or the one where it turns bad.
+    """
+    try:
+        with path.open("rb") as binary:
+            yield from _parts(binary, str(path), format, limits, rows)
+    except FileNotFoundError as error:
+        raise BadInput(f"There is no file {path}.") from error
+    except IsADirectoryError as error:
+        raise BadInput(f"{path} is a folder.", "Name the files in it.") from error
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _parts(binary: BinaryIO, name: str, format: CsvFormat, limits: Limits, rows: int) -> Iterator[Part]:
+    if b"\x00" in binary.read(_LOOKED_AT):
+        raise BadInput(f"{name} is no text in UTF-8: it holds NUL bytes.", "Export it as CSV in UTF-8.")
+    binary.seek(0)
+    text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
+    table: Table | None = None
+    try:
+        table = table_of(text, name, format)
+        any_rows = False
+        while gathered := list(islice(_numbered(table), rows)):
+            decoded = _decoded(table, gathered, limits)
+            any_rows |= decoded.blank < len(gathered)
+            yield Part(decoded, len(gathered), binary.tell())
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{name} is no text in UTF-8{_after(table)}.", "Export it as CSV in UTF-8.") from error
+    except csv.Error as error:
+        raise BadInput(
+            f"{name} is no CSV{_after(table)}: {error}.", "A quotation mark may be missing there."
+        ) from error
+    if not any_rows:
+        raise BadInput(f"{name} has a header and no rows.")
+
+
+def _after(table: Table | None) -> str:
+    return "" if table is None else f" after row {table.reader.line_num}"
+
+
+class _Row(NamedTuple):
+    """A row, and the number of the line on which it starts."""
+
+    number: int
+    cells: list[str]
+
+
+def _numbered(table: Table) -> Iterator[_Row]:
+    number = table.reader.line_num + 1
+    for cells in table.reader:
+        yield _Row(number, cells)
+        number = table.reader.line_num + 1
+
+
+class _Refused:
+    """The refusals of a part, which come by column and leave by row."""
+
+    def __init__(self, delimiter: str) -> None:
+        self._delimiter = delimiter
+        self._found: list[tuple[int, Refusal]] = []
+
+    def add(self, row: _Row, reason: str) -> None:
+        written = io.StringIO()
+        csv.writer(written, delimiter=self._delimiter, lineterminator="").writerow(row.cells)
+        self._found.append((row.number, Refusal(f"row {row.number}", reason, written.getvalue().encode())))
+
+    def in_order(self) -> list[Refusal]:
+        return [refusal for _, refusal in sorted(self._found, key=lambda found: found[0])]
+
+
+def _decoded(table: Table, rows: list[_Row], limits: Limits) -> Decoded:
+    refused = _Refused(table.delimiter)
+    full = [row for row in rows if any(row.cells)]
+    fitting = [row for row in full if table.fits(row.cells)]
+    for row in full if len(fitting) < len(full) else ():
+        if not table.fits(row.cells):
+            refused.add(row, f"the row has {len(row.cells)} cells, and the header {table.width}")
+    times, bad = table.clock.instants([row.cells[table.time] for row in fitting])
+    bad = dict(faults(times, np.zeros(len(times)), limits)) | bad
+    for at, reason in bad.items():
+        refused.add(fitting[at], reason)
+    if bad:
+        good = [at for at in range(len(fitting)) if at not in bad]
+        fitting, times = [fitting[at] for at in good], times[good]
+    batch = _batch(table, fitting, times, limits, refused)
+    return Decoded(batch, refused.in_order(), len(rows) - len(full))
+
+
+def _batch(table: Table, rows: list[_Row], times: NDArray[np.int64], limits: Limits, refused: _Refused) -> Batch:
+    """The readings column by column: within a series, in the order of the rows."""
+    cells = list(zip(*(row.cells for row in rows), strict=False))
+    texts: dict[str, int] = {}
+    batches = []
+    for place, (at, column) in enumerate(table.columns.items()):
+        found = column.read(cells[at] if cells else (), texts)
+        for row, reason in found.refused.items():
+            refused.add(rows[row], reason)
+        keep = np.ones(len(found.rows), np.bool_)
+        for reading, reason in faults(times[found.rows], found.values, limits):
+            refused.add(rows[found.rows[reading]], f"the column {column.name!r}: {reason}")
+            keep[reading] = False
+        series = np.full(len(found.rows), place, np.int32)
+        batch = Batch((), series, times[found.rows], found.values, found.statuses, found.text)
+        batches.append(batch.only(keep))
+    return Batch(
+        [column.key for column in table.columns.values()],
+        np.concatenate([batch.series for batch in batches]),
+        np.concatenate([batch.times for batch in batches]),
+        np.concatenate([batch.values for batch in batches]),
+        np.concatenate([batch.statuses for batch in batches]),
+        np.concatenate([batch.text for batch in batches]),
+        list(texts),
+    )

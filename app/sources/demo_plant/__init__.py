@@ -1,0 +1,1 @@
+"""The demo plant: machines whose signals are functions of time, so that history and live readings agree."""
