@@ -1,0 +1,1 @@
+"""What may be changed, and what must hold first."""

@@ -1,0 +1,1 @@
+"""Batches on their way in: gather, resolve, commit, then acknowledge."""

@@ -1,0 +1,122 @@
+"""Imports files: a commit a part, and a final account of what was stored, repeated and refused."""
+
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from app.domain.access import Role, Viewer
+from app.domain.batch import Batch, Refusal
+from app.errors import BadInput
+from app.ingest.commit import Committer
+from app.ingest.delivery import NAMED_IN_REPLY, Delivery
+from app.ingest.intake import Acceptance
+from app.sources.csv_file import CsvFormat, read
+from app.store.registration import Registration
+
+OPERATOR = Viewer("import", Role.ADMIN)
+"""Whoever may run commands beside the database may write to it."""
+
+EVERY_CHUNK = sys.maxsize
+"""Whoever imports decades of daily values means it; the store still opens chunks a few at a time."""
+
+
+def csv_format(
+    *,
+    zone: str,
+    plant: str,
+    line: str,
+    machine: str,
+    time: str | None,
+    delimiter: str | None,
+    metrics: Sequence[str],
+    ignore: str,
+) -> CsvFormat:
+    """The form of CSV files as the command's options describe it; BadInput for an option that makes no sense."""
+    try:
+        known_zone = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise BadInput(f"There is no time zone {zone!r}.", "Write an IANA name such as Europe/Berlin.") from error
+    columns = dict(_column(text) for text in metrics)
+    left_out = frozenset(name.strip() for name in ignore.split(",") if name.strip())
+    return CsvFormat(known_zone, plant, line, machine, time, delimiter, columns, left_out)
+
+
+def _column(text: str) -> tuple[str, tuple[str, str | None]]:
+    """`COLUMN=NAME:UNIT`; the unit may be left out, and a name may not hold a colon."""
+    column, equals, metric = text.rpartition("=")
+    name, _, unit = metric.partition(":")
+    if not equals or not column or not name:
+        raise BadInput(f"--metric {text!r} is not COLUMN=NAME:UNIT.", "Write --metric 'Temperature=temperature:Cel'.")
+    return column, (name, unit or None)
+
+
+@dataclass(slots=True)
+class Account:
+    """What became of the readings of some files; `named` are the first refusals, with the file they stood in."""
+
+    new: int = 0
+    corrected: int = 0
+    repeated: int = 0
+    refused: int = 0
+    named: list[tuple[str, Refusal]] = field(default_factory=list)
+
+
+class Import:
+    """One run over some files: what its CSV columns are, and the account so far."""
+
+    def __init__(
+        self,
+        committer: Committer,
+        registration: Registration,
+        acceptance: Acceptance,
+        files: Sequence[Path],
+        form: CsvFormat,
+    ) -> None:
+        self._committer = committer
+        self._registration = registration
+        self._acceptance = acceptance
+        self._files = files
+        self._form = form
+        self.account = Account()
+
+    async def run(self) -> AsyncIterator[int]:
+        """Yields the bytes that each step has read. BadInput where a file is no CSV that fits the form: what was
+        imported until then stays, and importing again changes nothing of it."""
+        await self._give_units({name: unit for name, unit in self._form.metrics.values() if unit})
+        for path in self._files:
+            done = 0
+            limits = self._acceptance.limits(datetime.now(UTC))
+            for part in read(path, self._form, limits):
+                delivery = Delivery(
+                    self._committer, self._commit, source=path.name, viewer=OPERATOR, new_chunks=EVERY_CHUNK
+                )
+                await delivery.take(part.decoded)
+                self._note_refused(path.name, delivery)
+                yield part.bytes_read - done
+                done = part.bytes_read
+
+    async def _commit(self, batch: Batch) -> list[Refusal]:
+        if not len(batch):
+            return []
+        committed = await self._committer.commit(batch)
+        self.account.new += committed.new
+        self.account.corrected += committed.corrected
+        self.account.repeated += committed.repeated
+        return list(committed.refusals)
+
+    def _note_refused(self, name: str, delivery: Delivery) -> None:
+        self.account.refused += delivery.receipt.refused
+        room = NAMED_IN_REPLY - len(self.account.named)
+        self.account.named += [(name, refusal) for refusal in delivery.receipt.named[:room]]
+
+    async def _give_units(self, units: Mapping[str, str]) -> None:
+        """A metric is one quantity in one unit: a file in another unit must name another metric."""
+        others = await self._registration.give_units(units)
+        for name, unit in others.items():
+            raise BadInput(
+                f"The metric {name} is in {unit}, not in {units[name]}.",
+                f"Import the column under another name, or convert the file to {unit}.",
+            )

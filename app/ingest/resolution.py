@@ -1,0 +1,94 @@
+"""Turns a batch of source names and texts into rows of known series."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.addresses import SeriesKey
+from app.domain.batch import NO_TEXT, Batch, Refusal
+from app.domain.instants import instant
+from app.domain.model import SeriesId
+from app.domain.rows import Rows, settled
+from app.store.labels import Codes, LabelStore
+from app.store.registration import Registration
+
+REMEMBERED = 200_000
+"""Series and labels held in memory; beyond, all are forgotten and read again as they are needed."""
+
+
+class Resolution:
+    """Remembers which series and codes stand for which names."""
+
+    def __init__(self, registration: Registration, labels: LabelStore) -> None:
+        self._registration = registration
+        self._labels = labels
+        self._series: dict[SeriesKey, SeriesId] = {}
+        self._codes: Codes = {}
+
+    async def rows(self, batch: Batch) -> tuple[Rows, list[Refusal]]:
+        """The batch as rows, and the readings whose text found no code."""
+        series = (await self._ids(batch))[batch.series]
+        if not batch.texts:
+            return settled(series, batch.times, batch.values, batch.statuses), []
+        values, refused = await self._coded(batch, series)
+        if not refused.any():
+            return settled(series, batch.times, values, batch.statuses), []
+        reason = "the series has as many labels as it may have (LINEGRAPH_LABELS)"
+        refusals = [Refusal(f"reading {at + 1}", reason, payload_of(batch, int(at))) for at in np.flatnonzero(refused)]
+        keep = ~refused
+        return settled(series[keep], batch.times[keep], values[keep], batch.statuses[keep]), refusals
+
+    def forget(self) -> None:
+        """Series were mapped or labels changed elsewhere: ask the store again."""
+        self._series.clear()
+        self._codes.clear()
+
+    async def _ids(self, batch: Batch) -> NDArray[np.int32]:
+        """The series of every key that has readings; a key whose readings were all refused makes no series."""
+        used = np.zeros(len(batch.keys), np.bool_)
+        used[batch.series] = True
+        places = np.flatnonzero(used).tolist()
+        keys = [batch.keys[place] for place in places]
+        if new := [key for key in keys if key not in self._series]:
+            if len(self._series) + len(new) > REMEMBERED:
+                self._series.clear()
+                new = keys
+            self._series |= await self._registration.series_by_key(new)
+        ids = np.zeros(len(batch.keys), np.int32)
+        ids[places] = [self._series[key] for key in keys]
+        return ids
+
+    async def _coded(self, batch: Batch, series: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Values with texts as their codes, and which readings found none."""
+        spoken = np.flatnonzero(batch.text != NO_TEXT)
+        pairs = [
+            (SeriesId(number), batch.texts[text])
+            for number, text in zip(series[spoken].tolist(), batch.text[spoken].tolist(), strict=True)
+        ]
+        await self._learn(dict.fromkeys(pairs))
+        values = batch.values.copy()
+        values[spoken] = [self._codes.get(pair, np.nan) for pair in pairs]
+        refused = np.zeros(len(batch), np.bool_)
+        refused[spoken] = np.isnan(values[spoken])
+        return values, refused
+
+    async def _learn(self, pairs: dict[tuple[SeriesId, str], None]) -> None:
+        wanted: dict[SeriesId, list[str]] = {}
+        for number, text in pairs:
+            if (number, text) not in self._codes:
+                # Both booleans get their codes at once, so that false is 0 and true is 1 whichever comes first.
+                wanted.setdefault(number, []).extend(["false", "true"] if text in ("false", "true") else [text])
+        if not wanted:
+            return
+        if len(self._codes) > REMEMBERED:
+            self._codes.clear()
+            wanted = {}
+            for number, text in pairs:
+                wanted.setdefault(number, []).append(text)
+        self._codes |= await self._labels.codes(wanted)
+
+
+def payload_of(batch: Batch, at: int) -> bytes:
+    """A reading that has left its line behind, in words that a person can send again."""
+    text = int(batch.text[at])
+    value = repr(batch.texts[text]) if text != NO_TEXT else repr(float(batch.values[at]))
+    return f"{batch.keys[batch.series[at]].source} {value} {instant(int(batch.times[at])).isoformat()}".encode()

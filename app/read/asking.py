@@ -1,0 +1,51 @@
+"""Everything that one request asks with: readers within its viewer's scope, one budget and one now."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.access import Viewer
+from app.domain.asking import Budget
+from app.domain.instants import microseconds
+from app.read.curves import CurveReader
+from app.read.pages import PageReader
+from app.read.plants import PlantReader
+from app.store.buckets import BucketReader
+from app.store.catalog import Catalog
+from app.store.database import Database
+from app.store.raw import RawReader
+from app.store.series import SeriesCatalog
+from app.store.tiers import TierKeeper
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asking:
+    """The readers of one request."""
+
+    viewer: Viewer
+    now: datetime
+    plants: PlantReader
+    pages: PageReader
+    curves: CurveReader
+
+
+class RequestReader:
+    """Makes the readers of each request; `rows` is what one request may touch."""
+
+    def __init__(self, database: Database, *, rows: int) -> None:
+        self._catalog = Catalog(database)
+        self._series = SeriesCatalog(database)
+        self._buckets = BucketReader(database)
+        self._raw = RawReader(database)
+        self._tiers = TierKeeper(database)
+        self._rows = rows
+
+    def asking(self, viewer: Viewer, now: datetime) -> Asking:
+        """Readers for one viewer at one moment."""
+        scope = viewer.plant_id
+        return Asking(
+            viewer,
+            now,
+            PlantReader(self._catalog, self._series, scope),
+            PageReader(self._catalog, self._series, scope),
+            CurveReader(self._buckets, self._raw, self._tiers, Budget(self._rows), microseconds(now)),
+        )

@@ -1,0 +1,107 @@
+"""Answers in columns: plots, buckets and readings, as arrays that go to the encoder in one piece."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.model import Metric, MetricKind
+from app.domain.quality import Quality
+from app.store.buckets import Columns
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+
+def milliseconds(times: NDArray[np.generic]) -> Floats:
+    """Microseconds as the milliseconds with fractions that clients see."""
+    return times.astype(np.int64) / 1_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plot:
+    """Times in milliseconds since 1970, values with NaN where a gap is, and the worst quality of what was read."""
+
+    unit: str | None
+    times: Floats
+    values: Floats
+    quality: Quality
+    tier: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Buckets:
+    """Columns of equal length, one entry a bucket that has readings; what nobody looks at is not in `columns`.
+
+    width and now: microseconds.
+    """
+
+    unit: str | None
+    tier: str
+    width: int
+    now: int
+    metric: Metric | None
+    columns: Columns
+
+    @property
+    def starts(self) -> Floats:
+        return milliseconds(self.columns["start"])
+
+    @property
+    def ends(self) -> Floats:
+        return milliseconds(self.columns["start"].astype(np.int64) + self.width)
+
+    @property
+    def count(self) -> Counts:
+        """Good and uncertain readings."""
+        return self.columns["good"].astype(np.int64) + self.columns["uncertain"].astype(np.int64)
+
+    @property
+    def average(self) -> Floats:
+        """The mean of the readings; a STATE has none."""
+        if self.metric is not None and self.metric.kind is MetricKind.STATE:
+            return np.full(len(self.count), np.nan)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(self._measure("sum") / self.count)
+
+    @property
+    def minimum(self) -> Floats:
+        return self._measure("minimum")
+
+    @property
+    def maximum(self) -> Floats:
+        return self._measure("maximum")
+
+    @property
+    def first(self) -> Floats:
+        return self._measure("first")
+
+    @property
+    def last(self) -> Floats:
+        return self._measure("last")
+
+    @property
+    def coverage(self) -> Floats:
+        """Received over expected readings, at most 1; of a bucket that is not over, up to now. NaN where none are."""
+        interval = self.metric.interval if self.metric else None
+        if interval is None:
+            return np.full(len(self.count), np.nan)
+        starts = self.columns["start"].astype(np.int64)
+        elapsed = (np.minimum(starts + self.width, self.now) - starts) / 1e6
+        expected = elapsed / interval.total_seconds()
+        return np.where(expected > self.count, self.count / np.maximum(expected, 1e-9), 1.0)
+
+    def _measure(self, name: str) -> Floats:
+        return self.columns[name].astype(np.float64, copy=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Readings:
+    """Times in milliseconds since 1970, values (NaN for none) and full status codes; the cursor goes on behind them."""
+
+    unit: str | None
+    times: Floats
+    values: Floats
+    statuses: Floats
+    end_cursor: str | None
+    has_next_page: bool

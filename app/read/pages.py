@@ -1,0 +1,106 @@
+"""Pages of lists: plants, machines and unmapped series, each with the place where the next page starts."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+
+from app.domain.asking import MachineFilter
+from app.domain.model import Machine, Plant, PlantId, Series
+from app.errors import BadInput
+from app.store.catalog import Catalog
+from app.store.series import SeriesCatalog
+
+LARGEST_PAGE = 500
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Edge(Generic[Item]):
+    """An item and its place in the list."""
+
+    cursor: str
+    node: Item
+
+
+@dataclass(frozen=True, slots=True)
+class PageInfo:
+    """Where a page lies in its list."""
+
+    has_next_page: bool
+    has_previous_page: bool
+    start_cursor: str | None
+    end_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """A piece of a list, and how long the whole list is."""
+
+    edges: list[Edge[Item]]
+    page_info: PageInfo
+    total_count: int
+
+
+def cursor_of(*place: str | int) -> str:
+    """An opaque name for a place in a list."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def place_of(cursor: str | None, kind: type[Item]) -> Item | None:
+    """The place that a cursor names; BadInput for one that is not ours."""
+    if cursor is None:
+        return None
+    try:
+        return msgspec.json.decode(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True), type=kind)
+    except (binascii.Error, ValueError, msgspec.DecodeError) as error:
+        raise BadInput(
+            f"The cursor {cursor[:60]!r} is not valid.", "Hand back endCursor or a cursor of the same list, unchanged."
+        ) from error
+
+
+def page_size(first: int, largest: int = LARGEST_PAGE) -> int:
+    """The size itself; BadInput outside of 1 to the largest."""
+    if not 1 <= first <= largest:
+        raise BadInput(f"first: {first} is not between 1 and {largest}.", "Ask for fewer and go on with after.")
+    return first
+
+
+class PageReader:
+    """Asks within `scope`: the one plant that the asker's token is bound to, or None for all."""
+
+    def __init__(self, catalog: Catalog, series: SeriesCatalog, scope: PlantId | None) -> None:
+        self._catalog = catalog
+        self._series = series
+        self._scope = scope
+
+    async def plants(self, first: int, after: str | None) -> Page[Plant]:
+        size, place = page_size(first), place_of(after, tuple[str])
+        found = await self._catalog.plants(self._scope, place[0] if place else None, size + 1)
+        total = await self._catalog.plant_count(self._scope)
+        return _page([(cursor_of(plant.code), plant) for plant in found], size, after, total)
+
+    async def machines(self, wanted: MachineFilter, first: int, after: str | None) -> Page[Machine]:
+        size, place = page_size(first), place_of(after, tuple[str])
+        found = await self._catalog.machines(self._scope, wanted, place[0] if place else None, size + 1)
+        total = await self._catalog.machine_count(self._scope, wanted)
+        return _page([(cursor_of(machine.path), machine) for machine in found], size, after, total)
+
+    async def unmapped_series(self, search: str | None, first: int, after: str | None) -> Page[Series]:
+        """Empty for a token that is bound to a plant: what is not mapped belongs to no plant."""
+        size, place = page_size(first), place_of(after, tuple[int, int])
+        if self._scope is not None:
+            return _page([], size, after, 0)
+        found = await self._series.unmapped(search, place, size + 1)
+        total = await self._series.unmapped_count(search)
+        return _page([(cursor_of(*at), series) for at, series in found], size, after, total)
+
+
+def _page(found: list[tuple[str, Item]], size: int, after: str | None, total: int) -> Page[Item]:
+    """One item more than the page holds tells that another page follows."""
+    edges = [Edge(cursor, item) for cursor, item in found[:size]]
+    ends = (edges[0].cursor, edges[-1].cursor) if edges else (None, None)
+    return Page(edges, PageInfo(len(found) > size, after is not None, *ends), total)
