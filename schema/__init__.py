@@ -1,0 +1,1 @@
+"""What askers see: GraphQL types, resolvers of one expression, loaders and limits."""

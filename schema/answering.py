@@ -1,0 +1,99 @@
+"""The schema put together, and one request answered with it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import strawberry
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types.graphql import OperationType
+
+from app.domain.access import Viewer
+from app.errors import BadInput, TooSlow
+from app.observe import Observer
+from app.read.asking import RequestReader
+from schema.catalog import LineNode, MachineNode, PlantNode
+from schema.context import Context
+from schema.error_codes import ErrorCodes
+from schema.limits import DocumentCache, QueryLimits, extensions
+from schema.passing import ColumnPassing, encode
+from schema.query import Query
+from schema.scalars import SCALARS
+from schema.series import SeriesNode
+
+
+class LinegraphSchema(strawberry.Schema):
+    """Errors are noticed where they are given their codes, not a second time by Strawberry's own log."""
+
+    def process_errors(self, *_: Any, **__: Any) -> None: ...
+
+
+def build_schema(limits: QueryLimits, documents: DocumentCache, observer: Observer) -> LinegraphSchema:
+    """A schema with caches of its own; made once for a service."""
+    return LinegraphSchema(
+        query=Query,
+        types=[PlantNode, LineNode, MachineNode, SeriesNode],
+        config=StrawberryConfig(scalar_map=SCALARS),
+        execution_context_class=ColumnPassing,
+        extensions=[lambda: ErrorCodes(observer), *extensions(limits, documents)],
+    )
+
+
+def printed_schema() -> str:
+    """The promise to clients, as it is committed in `schema/schema.graphql`."""
+    return build_schema(QueryLimits(), DocumentCache(), Observer()).as_str() + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The body as JSON. `asked` is false where nothing could be run: the request itself was wrong."""
+
+    body: bytes
+    asked: bool
+
+
+class Answerer:
+    """Answers GraphQL requests, each with loaders, a budget and a `now` of its own."""
+
+    def __init__(self, schema: LinegraphSchema, reader: RequestReader, *, seconds: float) -> None:
+        self._schema = schema
+        self._reader = reader
+        self._seconds = seconds
+
+    async def answer(
+        self,
+        viewer: Viewer,
+        query: str,
+        variables: Mapping[str, object] | None,
+        operation: str | None,
+        *,
+        may_change: bool,
+    ) -> Answer:
+        """`may_change` is false where the transport must be safe to repeat (GET): only queries run then."""
+        viewer.must_read()
+        kinds = {OperationType.QUERY, OperationType.MUTATION} if may_change else {OperationType.QUERY}
+        try:
+            async with asyncio.timeout(self._seconds):
+                result = await self._schema.execute(
+                    query,
+                    variable_values=dict(variables) if variables is not None else None,
+                    context_value=Context(self._reader.asking(viewer, datetime.now(UTC))),
+                    operation_name=operation,
+                    allowed_operation_types=kinds,
+                )
+        except MissingQueryError as error:
+            raise BadInput(
+                "The query is empty.", 'Send {"query": "{ plants { edges { node { code } } } }"}.'
+            ) from error
+        except TimeoutError as error:
+            raise TooSlow(
+                f"The request took longer than {self._seconds:g} s and was stopped.",
+                "Ask for a shorter range, or for less at once.",
+            ) from error
+        errors = [error.formatted for error in result.errors or []]
+        asked = result.data is not None or any("path" in error for error in errors)
+        body: dict[str, object] = {"data": result.data} if asked else {}
+        return Answer(encode(body | ({"errors": errors} if errors else {})), asked)

@@ -1,0 +1,144 @@
+"""Plants, lines, machines, their types and metrics, as askers see them."""
+
+from collections.abc import Awaitable, Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+from strawberry import Parent
+from strawberry.scalars import JSON
+
+from app.domain.model import Line, Machine, MachineType, Metric, MetricKind, Plant, Series
+from schema.context import Info
+from schema.ids import Identified, node_id
+
+if TYPE_CHECKING:
+    from schema.series import SeriesNode
+
+LineType = Annotated["LineNode", strawberry.lazy("schema.catalog")]
+MachineNodeType = Annotated["MachineNode", strawberry.lazy("schema.catalog")]
+SeriesType = Annotated["SeriesNode", strawberry.lazy("schema.series")]
+strawberry.enum(
+    MetricKind, description="A GAUGE goes up and down, a COUNTER grows until it resets, a STATE is a code with a label."
+)
+
+
+@strawberry.interface(name="Node", description="Anything with an id of its own.")
+class Node:
+    @strawberry.field(description="Opaque; stays through mapping, renaming and moving.")
+    @staticmethod
+    def id(root: Parent[Identified]) -> strawberry.ID:
+        return node_id(root)
+
+
+@strawberry.type(name="Metric", description="A definition: the same metric on many machines is many series.")
+class MetricType:
+    name: str
+    display_name: str
+    unit: str | None = strawberry.field(description="UCUM code, for example Cel, bar, /min.")
+    kind: MetricKind
+    description: str | None
+
+
+@strawberry.type(name="MachineType", description="An equipment class: its machines have the same metrics.")
+class MachineTypeType:
+    name: str
+
+    @strawberry.field(graphql_type=list[MetricType])
+    @staticmethod
+    def metrics(root: Parent[MachineType], info: Info) -> Awaitable[list[Metric]]:
+        return info.context.loaders.metrics_by_machine_type.load(root.id)
+
+
+@strawberry.type(name="Plant", description="A site.")
+class PlantNode(Node):
+    code: str
+    name: str
+    path: str
+    time_zone: str = strawberry.field(description="IANA name, for example America/Detroit.")
+
+    @strawberry.field(graphql_type=JSON)
+    @staticmethod
+    def attributes(root: Parent[Plant]) -> Mapping[str, object]:
+        return root.attributes
+
+    @strawberry.field(graphql_type=list[LineType])
+    @staticmethod
+    def lines(root: Parent[Plant], info: Info) -> Awaitable[list[Line]]:
+        return info.context.loaders.lines_by_plant.load(root.id)
+
+    @strawberry.field(graphql_type=list[MachineNodeType])
+    @staticmethod
+    def machines(root: Parent[Plant], info: Info) -> Awaitable[list[Machine]]:
+        return info.context.loaders.machines_by_plant.load(root.id)
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, Plant)
+
+
+@strawberry.type(name="Line", description="A work centre of the kind production line.")
+class LineNode(Node):
+    code: str
+    name: str
+    path: str = strawberry.field(description="plant/line")
+
+    @strawberry.field(graphql_type=JSON)
+    @staticmethod
+    def attributes(root: Parent[Line]) -> Mapping[str, object]:
+        return root.attributes
+
+    @strawberry.field(graphql_type=PlantNode)
+    @staticmethod
+    def plant(root: Parent[Line], info: Info) -> Awaitable[Plant | None]:
+        return info.context.loaders.plant_by_id.load(root.plant_id)
+
+    @strawberry.field(graphql_type=list[MachineNodeType], description="In the order of material flow.")
+    @staticmethod
+    def machines(root: Parent[Line], info: Info) -> Awaitable[list[Machine]]:
+        return info.context.loaders.machines_by_line.load(root.id)
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, Line)
+
+
+@strawberry.type(name="Machine", description="A work unit.")
+class MachineNode(Node):
+    code: str
+    name: str
+    path: str = strawberry.field(description="plant/line/machine")
+
+    @strawberry.field(graphql_type=JSON)
+    @staticmethod
+    def attributes(root: Parent[Machine]) -> Mapping[str, object]:
+        return root.attributes
+
+    @strawberry.field(graphql_type=PlantNode)
+    @staticmethod
+    def plant(root: Parent[Machine], info: Info) -> Awaitable[Plant | None]:
+        return info.context.loaders.plant_by_id.load(root.plant_id)
+
+    @strawberry.field(graphql_type=LineNode | None)
+    @staticmethod
+    def line(root: Parent[Machine], info: Info) -> Awaitable[Line | None]:
+        return info.context.loaders.line_by_id.load(root.line_id)
+
+    @strawberry.field(graphql_type=MachineTypeType | None)
+    @staticmethod
+    async def type(root: Parent[Machine], info: Info) -> MachineType | None:
+        return await info.context.loaders.machine_type_by_id.load(root.type_id) if root.type_id else None
+
+    @strawberry.field(
+        graphql_type=list[SeriesType], description="All metrics of the machine, or the named ones, by metric name."
+    )
+    @staticmethod
+    async def series(root: Parent[Machine], info: Info, metrics: list[str] | None = None) -> list[Series]:
+        return [
+            series
+            for series in await info.context.loaders.series_by_machine.load(root.id)
+            if metrics is None or (series.metric and series.metric.name in metrics)
+        ]
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, Machine)

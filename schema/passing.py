@@ -1,0 +1,53 @@
+"""Columns of numbers through execution in one piece, and out as JSON: a numpy array is the marker, lists stay lists."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import graphql
+import numpy as np
+import orjson
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+_INT: Final = np.iinfo(np.int32)
+
+
+class ColumnPassing(StrawberryGraphQLCoreExecutionContext):
+    """For `strawberry.Schema(execution_context_class=...)`: a list field may answer a one-dimensional numpy array.
+
+    What the type allows goes through whole, so the answer holds the array and is for `encode`, not for json. What it
+    does not allow (NaN under `[Float!]`, a number beyond 32 bits under `[Int]`) is completed one by one as any list
+    is, and fails there with the item's path: a field that promises no nulls never gets one from NaN.
+    """
+
+    def complete_list_value(
+        self,
+        return_type: graphql.GraphQLList[graphql.GraphQLOutputType],
+        field_details_list: Any,
+        info: graphql.GraphQLResolveInfo[Any],
+        path: Any,
+        result: Any,
+        position_context: Any,
+    ) -> Any:
+        if isinstance(result, np.ndarray):
+            if _fits(result, return_type.of_type):
+                # The encoder refuses other byte orders and strides; a copy is made only of those.
+                return np.ascontiguousarray(result, dtype=result.dtype.newbyteorder("="))
+            result = result.tolist()
+        return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
+
+
+def encode(result: Mapping[str, object]) -> bytes:
+    """A formatted GraphQL result as JSON; NaN and infinity become null."""
+    return orjson.dumps(result, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _fits(column: np.ndarray[Any, Any], item: graphql.GraphQLOutputType) -> bool:
+    kind = column.dtype.kind
+    if column.ndim != 1 or kind not in "iuf" or column.dtype.itemsize > 8:
+        return False
+    named = graphql.get_nullable_type(item)
+    if named is graphql.GraphQLFloat:
+        return not graphql.is_non_null_type(item) or bool(np.isfinite(column).all())
+    if named is graphql.GraphQLInt and kind in "iu":
+        return column.size == 0 or bool(column.min() >= _INT.min and column.max() <= _INT.max)
+    return False

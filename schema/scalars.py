@@ -1,0 +1,55 @@
+"""Scalars: instants, days, durations and free-form attributes, as they are written in queries and answers."""
+
+from datetime import UTC, datetime, timedelta
+
+import isodate
+import strawberry
+from graphql import GraphQLError
+from strawberry.types.scalar import ScalarDefinition
+
+
+def _read_instant(text: object) -> datetime:
+    try:
+        instant = datetime.fromisoformat(str(text))
+    except ValueError as error:
+        raise GraphQLError(f"{text!r} is not an instant: write 2026-03-01T06:00:00Z.") from error
+    if not isinstance(text, str) or instant.tzinfo is None:
+        raise GraphQLError(f"{text!r} lacks an offset: write 2026-03-01T06:00:00Z or 2026-03-01T06:00:00+01:00.")
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        raise GraphQLError(f"{text!r} lies outside of the years 1 to 9999.") from error
+
+
+def _write_instant(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _read_duration(text: object) -> timedelta:
+    try:
+        duration = isodate.parse_duration(text) if isinstance(text, str) else None
+    except (ValueError, OverflowError):
+        duration = None
+    if not isinstance(duration, timedelta):
+        raise GraphQLError(f"{text!r} is not a duration without months and years: write PT1M, PT8H or P7D.")
+    return duration
+
+
+def _write_duration(duration: timedelta) -> str:
+    return str(isodate.duration_isoformat(duration))
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="An instant: RFC 3339 with an offset in, UTC out.",
+        parse_value=_read_instant,
+        serialize=_write_instant,
+    ),
+    timedelta: strawberry.scalar(
+        name="Duration",
+        description="An ISO 8601 duration: PT1M, PT8H, P7D.",
+        parse_value=_read_duration,
+        serialize=_write_duration,
+    ),
+}

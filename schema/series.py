@@ -1,0 +1,169 @@
+"""Series and their readings: latest, plots, buckets and the readings themselves."""
+
+from collections.abc import Awaitable, Mapping
+from datetime import datetime, timedelta
+
+import strawberry
+from strawberry import Parent
+from strawberry.types.nodes import FragmentSpread, InlineFragment, SelectedField, Selection
+
+from app.domain.asking import asked_points, asked_step
+from app.domain.model import Label, Machine, Reading, Series
+from app.domain.quality import Quality, quality_of
+from app.read.columns import Buckets, Plot, Readings
+from app.read.curves import BucketKey, PlotKey, asked_page
+from schema.catalog import MachineNode, MetricType, Node
+from schema.context import Info
+from schema.inputs import RangeInput
+
+strawberry.enum(Quality, description="The class of an OPC UA status code.")
+
+MEASURES: Mapping[str, str] = {
+    "average": "sum",
+    "minimum": "minimum",
+    "maximum": "maximum",
+    "first": "first",
+    "last": "last",
+}
+"""What each column of buckets is made of; the counts are always read."""
+
+
+@strawberry.type(name="Label", description="The text that a code of a series stands for.")
+class LabelType:
+    code: int
+    text: str
+
+
+@strawberry.type(name="Reading", description="Value and quality at an event time.")
+class ReadingType:
+    time: datetime
+    value: float | None
+    text: str | None = strawberry.field(description="The label of the value, where the series has labels.")
+
+    @strawberry.field(graphql_type=Quality)
+    @staticmethod
+    def quality(root: Parent[Reading]) -> Quality:
+        return quality_of(root.status)
+
+    @strawberry.field(description="The full 32-bit OPC UA status code.")
+    @staticmethod
+    def status(root: Parent[Reading]) -> float:
+        return root.status
+
+
+@strawberry.type(
+    name="Plot",
+    description="Columns of equal length. Times are milliseconds since 1970-01-01 UTC; a null value marks a gap.",
+)
+class PlotType:
+    unit: str | None
+    times: list[float]
+    values: list[float | None]
+    quality: Quality = strawberry.field(description="The worst quality of what was read.")
+    tier: str = strawberry.field(description="What it was served from: RAW or the width of a rollup, for example PT1M.")
+
+
+@strawberry.type(name="Buckets", description="Columns of equal length, one entry a bucket.")
+class BucketsType:
+    unit: str | None
+    starts: list[float]
+    ends: list[float]
+    count: list[int] = strawberry.field(description="Good and uncertain readings.")
+    average: list[float | None]
+    minimum: list[float | None]
+    maximum: list[float | None]
+    first: list[float | None]
+    last: list[float | None]
+    coverage: list[float | None] = strawberry.field(
+        description="Received readings over expected ones, 0 to 1; null where no interval is known."
+    )
+    tier: str = strawberry.field(description="What it was served from: RAW or the width of a rollup.")
+
+
+@strawberry.type(name="Readings", description="Columns of equal length, one entry a reading.")
+class ReadingsType:
+    unit: str | None
+    times: list[float]
+    values: list[float | None]
+    statuses: list[float]
+    end_cursor: str | None
+    has_next_page: bool
+
+
+@strawberry.type(name="Series", description="One metric on one machine, or a source tag that is not mapped yet.")
+class SeriesNode(Node):
+    source: str = strawberry.field(description="The tag as its source names it.")
+    metric: MetricType | None
+    unmapped_reason: str | None = strawberry.field(description="Why the series belongs to no machine.")
+
+    @strawberry.field(graphql_type=MachineNode | None)
+    @staticmethod
+    async def machine(root: Parent[Series], info: Info) -> Machine | None:
+        return await info.context.loaders.machine_by_id.load(root.machine_id) if root.machine_id else None
+
+    @strawberry.field(description="The metric's unit, else the source's.")
+    @staticmethod
+    def unit(root: Parent[Series]) -> str | None:
+        return root.shown_unit
+
+    @strawberry.field(graphql_type=list[LabelType])
+    @staticmethod
+    def labels(root: Parent[Series], info: Info) -> Awaitable[list[Label]]:
+        return info.context.loaders.labels_by_series.load(root.id)
+
+    @strawberry.field(graphql_type=ReadingType | None)
+    @staticmethod
+    def latest(root: Parent[Series], info: Info) -> Awaitable[Reading | None]:
+        return info.context.loaders.latest_by_series.load(root.id)
+
+    @strawberry.field(
+        graphql_type=PlotType,
+        description="For a chart: the first, lowest, highest and last reading of each of at most `points` columns,"
+        " at their times.",
+    )
+    @staticmethod
+    def plot(root: Parent[Series], info: Info, range: RangeInput, points: int = 800) -> Awaitable[Plot]:
+        key = PlotKey(root, range.span(info.context.now), asked_points(points))
+        return info.context.loaders.plot_by_key.load(key)
+
+    @strawberry.field(
+        graphql_type=BucketsType,
+        description="For tables and bars: fixed steps, aligned to Monday 2000-01-03T00:00Z; P1D is 24 hours of UTC."
+        " Buckets that overlap the range are answered whole, so that a bucket has one value whatever range asks.",
+    )
+    @staticmethod
+    def buckets(root: Parent[Series], info: Info, range: RangeInput, every: timedelta) -> Awaitable[Buckets]:
+        key = BucketKey(root, range.span(info.context.now), asked_step(every), looked_at(info))
+        return info.context.loaders.buckets_by_key.load(key)
+
+    @strawberry.field(graphql_type=ReadingsType, description="The readings themselves, oldest first.")
+    @staticmethod
+    def readings(
+        root: Parent[Series],
+        info: Info,
+        range: RangeInput,
+        first: int = 1_000,
+        after: str | None = None,
+    ) -> Awaitable[Readings]:
+        return info.context.loaders.readings_by_key.load(asked_page(root, range.span(info.context.now), first, after))
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, Series)
+
+
+def looked_at(info: Info) -> frozenset[str]:
+    """The measures that a selection of buckets needs."""
+    return frozenset(
+        MEASURES[name] for field in info.selected_fields for name in _names(field.selections) if name in MEASURES
+    )
+
+
+def _names(selections: list[Selection]) -> set[str]:
+    found: set[str] = set()
+    for selection in selections:
+        if isinstance(selection, SelectedField):
+            found.add(selection.name)
+        elif isinstance(selection, InlineFragment | FragmentSpread):
+            found |= _names(selection.selections)
+    return found
