@@ -1,0 +1,269 @@
+"""The command line: `linegraph ...`; answers go to standard output, everything else to standard error."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import uvloop
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+from app import main as front_door
+from app.errors import BadInput, LinegraphError
+from app.observe import Observer, start_logging
+from app.settings import Settings, read_settings
+
+
+def say(sentence: str) -> None:
+    """A sentence for whoever runs the command."""
+    click.echo(sentence, err=True)
+
+
+def run(work: Callable[[Settings], Awaitable[None]], **overrides: object) -> None:
+    """Runs a command to its end or until it is interrupted; an error of ours is one line and exit code 1."""
+    debug = click.get_current_context().find_root().params["debug"]
+    try:
+        settings = msgspec.structs.replace(read_settings(os.environ), **overrides)
+        start_logging(settings.log_level)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_until_told(work(settings)))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(130)
+    except LinegraphError as error:
+        if debug:
+            raise
+        say(f"linegraph: {error}")
+        sys.exit(1)
+    except ExceptionGroup as group:
+        if debug:
+            raise
+        say(f"linegraph: {_innermost(group)}")
+        sys.exit(1)
+
+
+async def _until_told(work: Awaitable[None]) -> None:
+    """SIGTERM ends a command as Ctrl-C does, so that what it started is stopped in order."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await work
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def house(settings: Settings) -> AbstractAsyncContextManager[front_door.House]:
+    return front_door.open_house(settings, Observer(), say)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.version_option(package_name="linegraph")
+def main(debug: bool) -> None:
+    """Factory readings in, exact numbers out. Settings are LINEGRAPH_* environment variables; see the README."""
+
+
+@main.command()
+@click.option("--host", help="Address to listen on [127.0.0.1].")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on [8000].")
+def serve(host: str | None, port: int | None) -> None:
+    """Run the service: LINEGRAPH_DATABASE_URL, or a database of its own in LINEGRAPH_DATA."""
+    run(lambda settings: front_door.serve(settings, Observer(), say), **_given(host=host, port=port))
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on [8000].")
+def demo(port: int | None) -> None:
+    """Run a demo plant with history and live machines, on this machine only, without tokens."""
+
+    async def work(settings: Settings) -> None:
+        # A folder of its own: machines that do not exist must never stand among those that do.
+        data = settings.data if "LINEGRAPH_DATA" in os.environ else settings.data.with_name("linegraph-demo")
+        await front_door.demo(msgspec.structs.replace(settings, data=data), Observer(), say)
+
+    run(work, **_given(port=port))
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+
+    async def work(settings: Settings) -> None:
+        async with house(settings) as opened:
+            say(f"{opened.database.kind.sentence} has the newest schema.")
+
+    run(work, migrate=True)
+
+
+@main.command()
+def schema() -> None:
+    """Print the GraphQL schema."""
+    click.echo(front_door.printed_schema(), nl=False)
+
+
+@main.group()
+def token() -> None:
+    """Make, list and revoke API tokens."""
+
+
+@token.command("create")
+@click.argument("name")
+@click.option(
+    "--role", required=True, type=click.Choice(front_door.ROLES), help="A writer only ingests, a viewer only reads."
+)
+@click.option("--plant", metavar="CODE", help="See and write this plant alone.")
+def create_token(name: str, role: str, plant: str | None) -> None:
+    """Print a new token, once; only its hash is kept."""
+
+    async def work(settings: Settings) -> None:
+        async with house(settings) as opened:
+            click.echo(await opened.access.create(name, front_door.Role(role), plant))
+
+    run(work)
+
+
+@token.command("list")
+def list_tokens() -> None:
+    """List all tokens, by name."""
+
+    async def work(settings: Settings) -> None:
+        async with house(settings) as opened:
+            for each in await opened.access.all():
+                state = "revoked" if each.revoked else "works"
+                click.echo(
+                    f"{each.name}\t{each.role.value}\t{each.plant or 'all plants'}\t{each.created_at:%Y-%m-%d}\t{state}"
+                )
+
+    run(work)
+
+
+@token.command("revoke")
+@click.argument("name")
+def revoke_token(name: str) -> None:
+    """Make a token useless, within two seconds."""
+
+    async def work(settings: Settings) -> None:
+        async with house(settings) as opened:
+            await opened.access.revoke(name)
+            say(f"The token {name!r} does not work any more.")
+
+    run(work)
+
+
+@main.group()
+def model() -> None:
+    """Plants, lines, machines, types and metrics as one YAML document."""
+
+
+@model.command("apply")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def apply_model(file: Path) -> None:
+    """Make the catalog say what FILE says; nothing is deleted."""
+    run(lambda settings: _model(settings, file, apply=True))
+
+
+@model.command("diff")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def diff_model(file: Path) -> None:
+    """Show what applying FILE would change."""
+    run(lambda settings: _model(settings, file, apply=False))
+
+
+@model.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), default="-")
+def export_model(file: Path) -> None:
+    """Write the catalog to FILE, or to standard output."""
+
+    async def work(settings: Settings) -> None:
+        async with house(settings) as opened:
+            text = await opened.model.export()
+        click.echo(text, nl=False) if str(file) == "-" else _write(file, text)
+
+    run(work)
+
+
+@main.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--plant", required=True, metavar="CODE")
+@click.option("--line", required=True, metavar="CODE")
+@click.option("--machine", required=True, metavar="CODE")
+@click.option("--time", metavar="COLUMN", help="The column with the times [found by its name].")
+@click.option("--time-zone", metavar="ZONE", help="Zone of times without an offset [the plant's].")
+@click.option("--delimiter", metavar="CHARACTER", help="Between columns; tab for a tab [found in the header].")
+@click.option(
+    "--metric", "metrics", multiple=True, metavar="COLUMN=NAME:UNIT", help="Name and unit of a column's metric."
+)
+@click.option("--ignore", default="", metavar="COLUMN,...", help="Columns to leave out.")
+def import_files(files: tuple[Path, ...], **form: Any) -> None:
+    """Import readings of one machine from CSV files; harmless to repeat."""
+
+    async def work(settings: Settings) -> None:
+        async with house(settings) as opened:
+            await _import(opened, list(files), form)
+
+    run(work)
+
+
+async def _import(opened: front_door.House, files: list[Path], form: dict[str, Any]) -> None:
+    run_of = await opened.importing(files, **form)
+    columns = ("[progress.description]{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("Importing", total=sum(file.stat().st_size for file in files if file.is_file()))
+        async for size in run_of.run():
+            progress.advance(task, size)
+    await opened.freshen()
+    account = run_of.account
+    for name, refusal in account.named:
+        say(f"{name}, {refusal.place}: {refusal.reason}")
+    if account.refused > len(account.named):
+        say(f"... and {account.refused - len(account.named):,} more; all are kept in the table refusals.")
+    say(
+        f"Stored {account.new:,} new readings and {account.corrected:,} corrections;"
+        f" {account.repeated:,} were repeated, {account.refused:,} rows or cells refused."
+    )
+
+
+async def _model(settings: Settings, file: Path, *, apply: bool) -> None:
+    text = _read(file)
+    async with house(settings) as opened:
+        changes = await (opened.model.apply if apply else opened.model.diff)(text, str(file))
+    for change in changes:
+        click.echo(change)
+    if not changes:
+        say("Nothing to change.")
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(
+            f"{file} cannot be used: {error}.", "Name a file in UTF-8 that you may read and write."
+        ) from error
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise BadInput(
+            f"{file} cannot be used: {error}.", "Name a file in UTF-8 that you may read and write."
+        ) from error
+
+
+def _given(**options: object) -> dict[str, object]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+if __name__ == "__main__":
+    main()

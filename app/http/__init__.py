@@ -1,0 +1,1 @@
+"""Doors: read the request, ask one question, shape the answer."""

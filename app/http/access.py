@@ -1,0 +1,68 @@
+"""Who is asking: tokens in headers as GraphQL and InfluxDB clients send them, and doors that open on loopback only."""
+
+import base64
+import binascii
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.domain.access import Viewer
+from app.http.service import service_of
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+async def viewer_of(connection: HTTPConnection) -> Viewer:
+    """Who asks; Unauthenticated where nobody known does."""
+    return await service_of(connection).viewer(token_of(connection))
+
+
+def token_of(connection: HTTPConnection) -> str | None:
+    """`Bearer T` or `Token T`; version 1 clients of InfluxDB send it as the password, in Basic or as `p=`."""
+    scheme, _, value = connection.headers.get("authorization", "").partition(" ")
+    match scheme.lower():
+        case "bearer" | "token":
+            return value.strip()
+        case "basic":
+            try:
+                return base64.b64decode(value, validate=True).decode().partition(":")[2]
+            except (binascii.Error, UnicodeDecodeError):
+                return None
+    return connection.query_params.get("p")
+
+
+class LoopbackOnly:
+    """For `demo`, which signs nobody in: a page of another site must not reach it through the visitor's browser.
+
+    The Host must be this machine's (DNS rebinding), and an Origin, where a browser sends one, the same as the Host.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not _from_here(scope):
+            refusal = {
+                "error": "The demo answers this machine only.",
+                "hint": "Open it at http://127.0.0.1; for others run `linegraph serve`, which asks for tokens.",
+            }
+            await JSONResponse(refusal, 403)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _from_here(scope: Scope) -> bool:
+    headers = HTTPConnection(scope).headers
+    host, origin = headers.get("host", ""), headers.get("origin")
+    if _name(f"//{host}") not in LOOPBACK:
+        return False
+    return origin is None or origin in (f"http://{host}", f"https://{host}")
+
+
+def _name(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None

@@ -1,0 +1,57 @@
+"""What the doors open onto: made once in the lifespan, found in the state of every request."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.requests import HTTPConnection
+
+from app.domain.access import Viewer
+from app.http.bodies import Bodies
+from app.ingest.intake import Intake
+from app.observe import Observer
+
+
+class Answer(Protocol):
+    """A GraphQL answer as JSON; `asked` is false where the request itself was wrong."""
+
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def asked(self) -> bool: ...
+
+
+class Answers(Protocol):
+    """Whoever answers GraphQL."""
+
+    async def answer(
+        self,
+        viewer: Viewer,
+        query: str,
+        variables: Mapping[str, object] | None,
+        operation: str | None,
+        *,
+        may_change: bool,
+    ) -> Answer: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Service:
+    """`viewer` tells who holds a token; `ready` raises where the database cannot be used."""
+
+    version: str
+    viewer: Callable[[str | None], Awaitable[Viewer]]
+    ready: Callable[[], Awaitable[None]]
+    intake: Intake
+    answers: Answers
+    bodies: Bodies
+    observer: Observer
+    loopback_only: bool
+
+
+def service_of(connection: HTTPConnection) -> Service:
+    """The service behind a request."""
+    service = connection.app.state.service
+    if not isinstance(service, Service):
+        raise TypeError("the lifespan has not opened the service")
+    return service

@@ -1,0 +1,217 @@
+"""The front door: opens the store, starts what runs beside it, mounts the doors; the only one that sees every room."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+
+from app.change.access import TokenChange
+from app.change.model_file import ModelFile
+from app.domain.access import DEMO_VIEWER, Role, Viewer
+from app.errors import LinegraphError, SettingInvalid
+from app.http import answers, graphiql, graphql, health, writing
+from app.http.access import LOOPBACK, LoopbackOnly
+from app.http.bodies import Bodies
+from app.http.service import Service
+from app.ingest.commit import Committer
+from app.ingest.demo import fill_history, model_text, produce
+from app.ingest.freshness import freshen, keep_fresh
+from app.ingest.gathering import Gathering
+from app.ingest.importing import Import, csv_format
+from app.ingest.intake import Acceptance, Intake
+from app.ingest.resolution import Resolution
+from app.observe import Observer
+from app.read.asking import RequestReader
+from app.read.tokens import TokenReader
+from app.settings import Settings
+from app.store.catalog import Catalog
+from app.store.database import Database, open_database
+from app.store.embedded import embedded_server, hold_service_lock
+from app.store.labels import LabelStore
+from app.store.migration import migrate, require_migrated
+from app.store.readings import ReadingWriter
+from app.store.refusals import RefusalStore
+from app.store.registration import Registration
+from app.store.series import SeriesCatalog
+from app.store.tiers import TierKeeper
+from app.store.tokens import TokenStore
+from schema.answering import Answerer, build_schema, printed_schema
+from schema.limits import DocumentCache, QueryLimits
+
+__all__ = ["ROLES", "House", "Role", "demo", "open_house", "printed_schema", "serve"]
+
+ROLES = [role.value for role in Role]
+Announce = Callable[[str], None]
+
+
+@asynccontextmanager
+async def database_url(settings: Settings, announce: Announce) -> AsyncIterator[str]:
+    """The database that is named, or the embedded server of the data folder for as long as the block lasts."""
+    if settings.database_url:
+        yield settings.database_url
+        return
+    async with embedded_server(settings.data, pg_bin=settings.pg_bin, announce=announce) as server:
+        yield server.url
+
+
+class House:
+    """Everything that stands on an open database, put together once."""
+
+    def __init__(self, database: Database, settings: Settings, observer: Observer) -> None:
+        self.settings = settings
+        self.observer = observer
+        self.database = database
+        self.registration = Registration(database, create=settings.create, time_zone=settings.time_zone)
+        resolution = Resolution(self.registration, LabelStore(database, limit=settings.labels))
+        self.committer = Committer(resolution, ReadingWriter(database), RefusalStore(database), observer)
+        self.acceptance = Acceptance(settings.earliest, settings.ahead, settings.new_chunks)
+        self.keeper = TierKeeper(database)
+        self.reader = RequestReader(database, rows=settings.query_rows)
+        self.tokens = TokenStore(database)
+
+    @property
+    def access(self) -> TokenChange:
+        return TokenChange(self.tokens)
+
+    @property
+    def model(self) -> ModelFile:
+        return ModelFile(self.database)
+
+    async def importing(self, files: Sequence[Path], *, time_zone: str | None, **form: Any) -> Import:
+        """A run over files, with the options of the command; times without an offset are the plant's unless told."""
+        plants = await Catalog(self.database).plants_by_code(None, [form["plant"]])
+        zone = time_zone or (plants[0].time_zone if plants else self.settings.time_zone)
+        return Import(self.committer, self.registration, self.acceptance, files, csv_format(zone=zone, **form))
+
+    async def demo_history(self, announce: Announce) -> None:
+        """Makes the demo plant, or fills what is missing of its readings since it last ran."""
+        await ModelFile(self.database).apply(model_text(), "demo.yaml")
+        await fill_history(self.committer, SeriesCatalog(self.database), announce)
+        await self.freshen()
+
+    async def demo_live(self) -> None:
+        """Readings of every machine, each second, until it is cancelled."""
+        await produce(self.committer, self.observer)
+
+    async def freshen(self) -> None:
+        """Refreshes the tiers now, for a command that runs without a service beside it."""
+        await freshen(self.keeper, self.observer, lag=self.settings.tier_lag)
+
+
+@asynccontextmanager
+async def open_house(settings: Settings, observer: Observer, announce: Announce) -> AsyncIterator[House]:
+    """Opens the database, brings its schema up to date unless told not to, and closes everything in the end."""
+    async with database_url(settings, announce) as url:
+        await (migrate(url) if settings.migrate else require_migrated(url))
+        async with open_database(url, pool=settings.pool) as database:
+            yield House(database, settings, observer)
+
+
+@asynccontextmanager
+async def open_service(house: House, *, loopback_only: bool = False) -> AsyncIterator[Service]:
+    """Starts what runs beside the doors: the gathering of batches and the refreshing of tiers."""
+    settings, observer = house.settings, house.observer
+    gathering = Gathering(house.committer, observer, limit=settings.queue_limit)
+    documents = DocumentCache()
+    observer.watch_documents(documents)
+    limits = QueryLimits(
+        settings.query_depth, settings.query_aliases, settings.query_fields, tokens=settings.query_tokens
+    )
+    tokens = TokenReader(house.tokens)
+
+    async def anybody(token: str | None) -> Viewer:
+        return DEMO_VIEWER
+
+    async with asyncio.TaskGroup() as tasks:
+        running = [
+            tasks.create_task(gathering.run()),
+            tasks.create_task(keep_fresh(house.keeper, observer, every=settings.tier_every, lag=settings.tier_lag)),
+        ]
+        try:
+            yield Service(
+                version=version("linegraph"),
+                viewer=anybody if loopback_only else tokens.viewer,
+                ready=house.database.ping,
+                intake=Intake(house.committer, gathering, house.acceptance),
+                answers=Answerer(
+                    build_schema(limits, documents, observer),
+                    house.reader,
+                    seconds=settings.query_timeout.total_seconds(),
+                ),
+                bodies=Bodies(limit=settings.body_limit, together=settings.intake_limit, timeout=settings.body_timeout),
+                observer=observer,
+                loopback_only=loopback_only,
+            )
+        finally:
+            for task in running:
+                task.cancel()
+
+
+def application(service: Service) -> Starlette:
+    """The doors of a service that is open."""
+    app = Starlette(
+        routes=[*graphql.routes(), *graphiql.routes(), *writing.routes(), *health.routes()],
+        middleware=[
+            *([Middleware(LoopbackOnly)] if service.loopback_only else []),
+            Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=1),
+        ],
+        exception_handlers={LinegraphError: answers.refused, Exception: answers.failed},
+    )
+    app.state.service = service
+    return app
+
+
+async def serve(settings: Settings, observer: Observer, announce: Announce) -> None:
+    """The service, until it is interrupted."""
+    async with _alone(settings), open_house(settings, observer, announce) as house, open_service(house) as service:
+        announce(f"Serving on http://{settings.host}:{settings.port}, with {house.database.kind.sentence}.")
+        await _listen(service, settings)
+
+
+async def demo(settings: Settings, observer: Observer, announce: Announce) -> None:
+    """The demo plant with its history, its machines producing, on loopback: nobody is signed in."""
+    if settings.host not in LOOPBACK:
+        raise SettingInvalid(
+            f"The demo signs nobody in, so it cannot listen on {settings.host}.", "Leave the host out, or run serve."
+        )
+    async with _alone(settings), open_house(settings, observer, announce) as house:
+        await house.demo_history(announce)
+        async with open_service(house, loopback_only=True) as service, asyncio.TaskGroup() as tasks:
+            live = tasks.create_task(house.demo_live())
+            address = f"http://{settings.host}:{settings.port}"
+            announce(f"GraphiQL with examples: {address}/graphql")
+            try:
+                await _listen(service, settings)
+            finally:
+                live.cancel()
+
+
+async def _listen(service: Service, settings: Settings) -> None:
+    config = uvicorn.Config(
+        application(service),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    await uvicorn.Server(config).serve()
+
+
+@asynccontextmanager
+async def _alone(settings: Settings) -> AsyncIterator[None]:
+    """Two services on one data folder would fight over it; with a database of one's own there may be several."""
+    if settings.database_url:
+        yield
+        return
+    async with hold_service_lock(settings.data):
+        yield
