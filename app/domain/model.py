@@ -76,7 +76,7 @@ class MachineType:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A definition. `unit` is a UCUM code, `interval` is expected between readings, `gap` the longest silence that is none."""
+    """A definition. `unit` is a UCUM code; readings are `interval` apart, and silent for longer than `gap` in a gap."""
 
     id: MetricId
     name: str
@@ -101,6 +101,8 @@ class Series:
     plant_id: PlantId | None
     unmapped_reason: str | None
     unit: str | None
+    received: int = 0
+    """Readings that are stored of it."""
 
     @property
     def shown_unit(self) -> str | None:

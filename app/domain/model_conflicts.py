@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import chain
 
-from app.domain.plant_model import Change, Noun, Path, PlantModel, number
+from app.domain.plant_model import Change, Noun, Path, PlantModel, number, shown
 
 Learnt = Mapping[str, Mapping[int, frozenset[str]]]
 """The texts that the series of a metric have given a code on their own, by metric and code."""
@@ -13,7 +13,7 @@ Learnt = Mapping[str, Mapping[int, frozenset[str]]]
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """What is wrong about a field, and what mends it; `item` tells which of several in a field, such as a label's code."""
+    """What is wrong about a field, and what mends it; `item` tells which one of several, such as a label's code."""
 
     noun: Noun
     path: Path
@@ -65,7 +65,9 @@ def _beyond_modulus(change: Change) -> Iterator[Conflict]:
         return
     before = change.before["dip_tolerance"] if change.before else 0.0
     field = "modulus" if tolerance == before else "dip_tolerance"
-    sentence = f"The dip tolerance {number(tolerance)} of {change.path[0]} is above its modulus {number(modulus)}."
+    sentence = (
+        f"The dip tolerance {number(tolerance)} of {shown(change.path[0])} is above its modulus {number(modulus)}."
+    )
     yield Conflict(change.noun, change.path, field, None, sentence, "Write a smaller tolerance or a greater modulus.")
 
 
@@ -77,7 +79,7 @@ def _ambiguous_labels(change: Change) -> Iterator[Conflict]:
     for code, text in after.items():
         others = [other for other in codes[text] if other != code]
         if others and before.get(code) != text:
-            sentence = f"The label {text!r} of {change.path[0]} stands for {others[0]} already."
+            sentence = f"The label {text!r} of {shown(change.path[0])} stands for {others[0]} already."
             remedy = f"Write another text here, or give {others[0]} another text as well."
             yield Conflict(change.noun, change.path, "labels", code, sentence, remedy)
 
@@ -91,10 +93,10 @@ def _learnt_otherwise(change: Change, learnt: Mapping[int, frozenset[str]]) -> I
             continue
         known = min(others)
         sentence = (
-            f"The code {code} stands for {known!r} in readings of {change.path[0]} that arrived as text;"
+            f"The code {code} stands for {known!r} in readings of {shown(change.path[0])} that arrived as text;"
             f" as {text!r} they would be misread."
         )
-        remedy = f"Write {code}: {known}, or give {text!r} a free code such as {_free(used)}."
+        remedy = f"Write {code}: {shown(known)}, or give {text!r} a free code such as {_free(used)}."
         yield Conflict(change.noun, change.path, "labels", code, sentence, remedy)
 
 

@@ -53,7 +53,7 @@ class Change:
 
     @property
     def name(self) -> str:
-        return f"{self.noun.value} {'/'.join(self.path)}"
+        return f"{self.noun.value} {'/'.join(map(shown, self.path))}"
 
     @property
     def sentences(self) -> list[str]:
@@ -72,7 +72,7 @@ def changes(stored: PlantModel, wanted: PlantModel, time_zone: str) -> list[Chan
             before = known.get(path)
             base = defaults(noun, path, time_zone) if before is None else before
             after = {key: _grown(base[key], said[key]) if key in said else base[key] for key in base}
-            if before is None or after != before:
+            if before is None or not same(before, after):
                 found.append(Change(noun, path, before, after))
     return found
 
@@ -95,51 +95,23 @@ def defaults(noun: Noun, path: Path, time_zone: str = "UTC") -> Fields:
             return {"display_name": name, **nothing, "kind": MetricKind.GAUGE, **limits, "labels": {}}
 
 
+def same(old: object, new: object) -> bool:
+    """Whether two values are equal where true is not 1."""
+    match old, new:
+        case dict(), dict():
+            return old.keys() == new.keys() and all(same(old[key], new[key]) for key in old)
+        case list(), list():
+            return len(old) == len(new) and all(map(same, old, new))
+    return isinstance(old, bool) == isinstance(new, bool) and old == new
+
+
 def number(value: float) -> str:
     """As short as it can be written: 65536, not 65536.0."""
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
-def _grown(old: Any, new: Any) -> Any:
-    match new:
-        case dict():
-            return {**old, **new}
-        case frozenset():
-            return old | new
-        case tuple():
-            return new + tuple(code for code in old if code not in set(new))
-    return new
-
-
-def _differences(key: str, old: Any, new: Any) -> Iterator[str]:
-    if old == new:
-        return
-    match key:
-        case "attributes":
-            for name in _changed(old, new):
-                yield f"attribute {name} {_json(old, name)} -> {_json(new, name)}"
-        case "labels":
-            for code in _changed(old, new):
-                yield f"label {code} {_shown(old.get(code))} -> {_shown(new[code])}"
-        case "metrics":
-            yield f"added {', '.join(_shown(name) for name in sorted(new - old))}"
-        case "machines":
-            kept = tuple(code for code in new if code in set(old))
-            if kept != old:
-                yield f"order of machines {', '.join(old)} -> {', '.join(kept)}"
-        case _:
-            yield f"{key} {_shown(old)} -> {_shown(new)}"
-
-
-def _changed(old: Mapping[Any, object], new: Mapping[Any, object]) -> Iterable[Any]:
-    return (key for key in new if key not in old or old[key] != new[key])
-
-
-def _json(attributes: Mapping[str, object], name: str) -> str:
-    return json.dumps(attributes[name], ensure_ascii=False) if name in attributes else "none"
-
-
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as a sentence has it: on one line."""
     match value:
         case None:
             return "none"
@@ -153,3 +125,44 @@ def _shown(value: object) -> str:
             return str(isodate.duration_isoformat(value))
     text = str(value)
     return text if text.isprintable() else json.dumps(text, ensure_ascii=False)
+
+
+def _grown(old: Any, new: Any) -> Any:
+    match new:
+        case dict():
+            return {**old, **new}
+        case frozenset():
+            return old | new
+        case tuple():
+            named = set(new)
+            return new + tuple(code for code in old if code not in named)
+    return new
+
+
+def _differences(key: str, old: Any, new: Any) -> Iterator[str]:
+    if same(old, new):
+        return
+    match key:
+        case "attributes":
+            for name in _changed(old, new):
+                yield f"attribute {name} {_json(old, name)} -> {_json(new, name)}"
+        case "labels":
+            for code in _changed(old, new):
+                yield f"label {code} {shown(old.get(code))} -> {shown(new[code])}"
+        case "metrics":
+            yield f"added {', '.join(shown(name) for name in sorted(new - old))}"
+        case "machines":
+            known = set(old)
+            kept = tuple(code for code in new if code in known)
+            if kept != old:
+                yield f"order of machines {', '.join(old)} -> {', '.join(kept)}"
+        case _:
+            yield f"{key} {shown(old)} -> {shown(new)}"
+
+
+def _changed(old: Mapping[Any, object], new: Mapping[Any, object]) -> Iterable[Any]:
+    return (key for key in new if key not in old or not same(old[key], new[key]))
+
+
+def _json(attributes: Mapping[str, object], name: str) -> str:
+    return json.dumps(attributes[name], ensure_ascii=False) if name in attributes else "none"

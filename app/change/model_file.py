@@ -1,0 +1,43 @@
+"""Brings the plant model in the store to what a YAML document says, tells what would change, and writes it out."""
+
+from app.change.faults import Faults
+from app.change.model_document import read_document
+from app.change.model_export import document_text
+from app.domain.model_conflicts import conflicts
+from app.domain.plant_model import changes
+from app.store.database import Database
+from app.store.model_catalog import open_model
+
+
+class ModelFile:
+    """What a document does not name is left as it is; nothing is deleted. `time_zone` is that of plants without one."""
+
+    def __init__(self, database: Database, *, time_zone: str = "UTC") -> None:
+        self._database = database
+        self._time_zone = time_zone
+
+    async def apply(self, text: str, name: str) -> list[str]:
+        """One sentence a change; ModelInvalid, with places in the file called `name`, where nothing was changed."""
+        return await self._bring(text, name, keep=True)
+
+    async def diff(self, text: str, name: str) -> list[str]:
+        """What `apply` would change."""
+        return await self._bring(text, name, keep=False)
+
+    async def export(self) -> str:
+        """The stored model as a document; applied to this store it changes nothing."""
+        async with open_model(self._database, keep=False) as catalog:
+            return document_text(await catalog.read())
+
+    async def _bring(self, text: str, name: str, *, keep: bool) -> list[str]:
+        document = read_document(text, name)
+        async with open_model(self._database, keep=keep) as catalog:
+            stored = await catalog.read()
+            found = changes(stored, document.model, self._time_zone)
+            faults = Faults(name)
+            for conflict in conflicts(stored, found, await catalog.learnt_labels()):
+                place = document.place(conflict.noun, conflict.path, conflict.field, conflict.item)
+                faults.add(place, conflict.sentence, conflict.remedy)
+            faults.settle()
+            await catalog.write(found)
+        return [sentence for change in found for sentence in change.sentences]
