@@ -29,13 +29,14 @@ def say(sentence: str) -> None:
 def run(work: Callable[[Settings], Awaitable[None]], **overrides: object) -> None:
     """Runs a command to its end or until it is interrupted; an error of ours is one line and exit code 1."""
     debug = click.get_current_context().find_root().params["debug"]
+    told: list[signal.Signals] = []
     try:
         settings = msgspec.structs.replace(read_settings(os.environ), **overrides)
         start_logging(settings.log_level)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_until_told(work(settings)))
+            runner.run(_until_told(work(settings), told))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        sys.exit(130)
+        sys.exit(128 + (told[0] if told else signal.SIGINT))
     except LinegraphError as error:
         if debug:
             raise
@@ -48,12 +49,16 @@ def run(work: Callable[[Settings], Awaitable[None]], **overrides: object) -> Non
         sys.exit(1)
 
 
-async def _until_told(work: Awaitable[None]) -> None:
+async def _until_told(work: Awaitable[None], told: list[signal.Signals]) -> None:
     """SIGTERM ends a command as Ctrl-C does, so that what it started is stopped in order."""
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    await work
+    task = asyncio.ensure_future(work)
+
+    def stop() -> None:
+        told.append(signal.SIGTERM)
+        task.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+    await task
 
 
 def _innermost(error: BaseException) -> BaseException:

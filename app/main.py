@@ -43,7 +43,8 @@ from app.store.series import SeriesCatalog
 from app.store.tiers import TierKeeper
 from app.store.tokens import TokenStore
 from schema.answering import Answerer, build_schema, printed_schema
-from schema.limits import DocumentCache, QueryLimits
+from schema.documents import DocumentCache
+from schema.limits import QueryLimits
 
 __all__ = ["ROLES", "House", "Role", "demo", "open_house", "printed_schema", "serve"]
 
@@ -82,7 +83,7 @@ class House:
 
     @property
     def model(self) -> ModelFile:
-        return ModelFile(self.database)
+        return ModelFile(self.database, time_zone=self.settings.time_zone)
 
     async def importing(self, files: Sequence[Path], *, time_zone: str | None, **form: Any) -> Import:
         """A run over files, with the options of the command; times without an offset are the plant's unless told."""
@@ -92,7 +93,7 @@ class House:
 
     async def demo_history(self, announce: Announce) -> None:
         """Makes the demo plant, or fills what is missing of its readings since it last ran."""
-        await ModelFile(self.database).apply(model_text(), "demo.yaml")
+        await self.model.apply(model_text(), "demo.yaml")
         await fill_history(self.committer, SeriesCatalog(self.database), announce)
         await self.freshen()
 

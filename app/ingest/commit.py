@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from app.domain.batch import Batch, Refusal
 from app.ingest.resolution import Resolution
 from app.observe import Observer
-from app.store.readings import ReadingWriter, Stored
+from app.store.arrivals import Stored
+from app.store.readings import ReadingWriter
 from app.store.refusals import RefusalStore
 
 

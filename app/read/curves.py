@@ -117,7 +117,7 @@ class CurveReader:
         return await self._freshness
 
     def _charge(self, plans: Iterable[tuple[Plan, PlotKey | BucketKey]], hint: Callable[[], str]) -> None:
-        self._budget.charge(sum(price(plan, _interval(key.series)) for plan, key in plans), hint)
+        self._budget.charge(sum(_price(plan, key.series) for plan, key in plans), hint)
 
     async def _columns(
         self, wanted: Iterable[tuple[Plan, SeriesId, frozenset[str]]]
@@ -161,9 +161,13 @@ def _interval(series: Series) -> timedelta | None:
     return series.metric.interval if series.metric else None
 
 
+def _price(plan: Plan, series: Series) -> int:
+    return price(plan, _interval(series), series.received)
+
+
 def _fitting_step(keys: Sequence[BucketKey], fresh: Freshness, budget: Budget) -> str:
     for step in USUAL_STEPS:
         plans = [(plan_buckets(key.asked, width(step), fresh), key.series) for key in keys]
-        if sum(price(plan, _interval(series)) for plan, series in plans) <= budget.limit - budget.spent:
+        if sum(_price(plan, series) for plan, series in plans) <= budget.limit - budget.spent:
             return f"The smallest usual step that fits is {isodate.duration_isoformat(step)}."
     return "No step fits: ask for a shorter range or fewer series."

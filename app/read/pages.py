@@ -3,7 +3,7 @@
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
@@ -14,7 +14,12 @@ from app.store.catalog import Catalog
 from app.store.series import SeriesCatalog
 
 LARGEST_PAGE = 500
+USUAL_PAGE = 50
 
+Code = Annotated[str, msgspec.Meta(pattern=r"^[\w-]+$")]
+Path = Annotated[str, msgspec.Meta(pattern=r"^[\w/-]+$")]
+Received = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 Item = TypeVar("Item")
 
 
@@ -62,8 +67,10 @@ def place_of(cursor: str | None, kind: type[Item]) -> Item | None:
         ) from error
 
 
-def page_size(first: int, largest: int = LARGEST_PAGE) -> int:
-    """The size itself; BadInput outside of 1 to the largest."""
+def page_size(first: int | None, largest: int = LARGEST_PAGE) -> int:
+    """The size itself, the usual one where none is said; BadInput outside of 1 to the largest."""
+    if first is None:
+        return USUAL_PAGE
     if not 1 <= first <= largest:
         raise BadInput(f"first: {first} is not between 1 and {largest}.", "Ask for fewer and go on with after.")
     return first
@@ -77,26 +84,33 @@ class PageReader:
         self._series = series
         self._scope = scope
 
-    async def plants(self, first: int, after: str | None) -> Page[Plant]:
-        size, place = page_size(first), place_of(after, tuple[str])
+    async def plants(self, first: int | None, after: str | None) -> Page[Plant]:
+        size, place = page_size(first), place_of(after, tuple[Code])
         found = await self._catalog.plants(self._scope, place[0] if place else None, size + 1)
         total = await self._catalog.plant_count(self._scope)
         return _page([(cursor_of(plant.code), plant) for plant in found], size, after, total)
 
-    async def machines(self, wanted: MachineFilter, first: int, after: str | None) -> Page[Machine]:
-        size, place = page_size(first), place_of(after, tuple[str])
+    async def machines(self, wanted: MachineFilter, first: int | None, after: str | None) -> Page[Machine]:
+        size, place = page_size(first), place_of(after, tuple[Path])
+        if not _can_be_found(wanted.plant, wanted.line, wanted.type, wanted.search):
+            return _page([], size, after, 0)
         found = await self._catalog.machines(self._scope, wanted, place[0] if place else None, size + 1)
         total = await self._catalog.machine_count(self._scope, wanted)
         return _page([(cursor_of(machine.path), machine) for machine in found], size, after, total)
 
-    async def unmapped_series(self, search: str | None, first: int, after: str | None) -> Page[Series]:
+    async def unmapped_series(self, search: str | None, first: int | None, after: str | None) -> Page[Series]:
         """Empty for a token that is bound to a plant: what is not mapped belongs to no plant."""
-        size, place = page_size(first), place_of(after, tuple[int, int])
-        if self._scope is not None:
+        size, place = page_size(first), place_of(after, tuple[Received, Number])
+        if self._scope is not None or not _can_be_found(search):
             return _page([], size, after, 0)
         found = await self._series.unmapped(search, place, size + 1)
         total = await self._series.unmapped_count(search)
         return _page([(cursor_of(*at), series) for at, series in found], size, after, total)
+
+
+def _can_be_found(*texts: str | None) -> bool:
+    """The store keeps no text with a NUL character, and the database refuses to look for it."""
+    return not any(text and "\x00" in text for text in texts)
 
 
 def _page(found: list[tuple[str, Item]], size: int, after: str | None, total: int) -> Page[Item]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
+from app.domain.addresses import is_code
 from app.domain.model import (
     Label,
     Line,
@@ -37,13 +38,15 @@ class PlantReader:
         return one_each(ids, await self._catalog.plants_by_id(self._scope, ids), lambda plant: plant.id)
 
     async def plants_by_code(self, codes: Sequence[str]) -> list[Plant | None]:
-        return one_each(codes, await self._catalog.plants_by_code(self._scope, codes), lambda plant: plant.code)
+        wanted = [code for code in codes if is_code(code)]
+        return one_each(codes, await self._catalog.plants_by_code(self._scope, wanted), lambda plant: plant.code)
 
     async def lines_by_id(self, ids: Sequence[LineId]) -> list[Line | None]:
         return one_each(ids, await self._catalog.lines_by_id(self._scope, ids), lambda line: line.id)
 
     async def lines_by_path(self, paths: Sequence[str]) -> list[Line | None]:
-        return one_each(paths, await self._catalog.lines_by_path(self._scope, paths), lambda line: line.path)
+        found = await self._catalog.lines_by_path(self._scope, _paths(paths))
+        return one_each(paths, found, lambda line: line.path)
 
     async def lines_by_plant(self, ids: Sequence[PlantId]) -> list[list[Line]]:
         return many_each(ids, await self._catalog.lines_by_plant(self._scope, ids), lambda line: line.plant_id)
@@ -52,7 +55,8 @@ class PlantReader:
         return one_each(ids, await self._catalog.machines_by_id(self._scope, ids), lambda machine: machine.id)
 
     async def machines_by_path(self, paths: Sequence[str]) -> list[Machine | None]:
-        return one_each(paths, await self._catalog.machines_by_path(self._scope, paths), lambda machine: machine.path)
+        found = await self._catalog.machines_by_path(self._scope, _paths(paths))
+        return one_each(paths, found, lambda machine: machine.path)
 
     async def machines_by_line(self, ids: Sequence[LineId]) -> list[list[Machine]]:
         return many_each(ids, await self._catalog.machines_by_line(self._scope, ids), lambda machine: machine.line_id)
@@ -84,6 +88,11 @@ class PlantReader:
     async def latest_by_series(self, ids: Sequence[SeriesId]) -> list[Reading | None]:
         found = dict(await self._series.latest_by_series(ids))
         return [found.get(number) for number in ids]
+
+
+def _paths(asked: Iterable[str]) -> list[str]:
+    """Those that can be paths at all: the database refuses to look for some characters."""
+    return [path for path in asked if all(is_code(code) for code in path.split("/"))]
 
 
 def one_each(keys: Iterable[Key], values: Iterable[Value], key_of: Callable[[Value], Key]) -> list[Value | None]:

@@ -50,15 +50,15 @@ def _parts(binary: BinaryIO, name: str, format: CsvFormat, limits: Limits, rows:
     if b"\x00" in binary.read(_LOOKED_AT):
         raise BadInput(f"{name} is no text in UTF-8: it holds NUL bytes.", "Export it as CSV in UTF-8.")
     binary.seek(0)
-    text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
     table: Table | None = None
+    any_rows = False
     try:
-        table = table_of(text, name, format)
-        any_rows = False
-        while gathered := list(islice(_numbered(table), rows)):
-            decoded = _decoded(table, gathered, limits)
-            any_rows |= decoded.blank < len(gathered)
-            yield Part(decoded, len(gathered), binary.tell())
+        with io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text:
+            table = table_of(text, name, format)
+            while gathered := list(islice(_numbered(table), rows)):
+                decoded = _decoded(table, gathered, limits)
+                any_rows |= decoded.blank < len(gathered)
+                yield Part(decoded, len(gathered), binary.tell())
     except UnicodeDecodeError as error:
         raise BadInput(f"{name} is no text in UTF-8{_after(table)}.", "Export it as CSV in UTF-8.") from error
     except csv.Error as error:

@@ -76,10 +76,19 @@ class BucketReader:
         self, ids: Sequence[SeriesId], plan: Plan, wanted: Iterable[str]
     ) -> dict[SeriesId, Columns]:
         """The wanted columns of every series that has rows, and `start`."""
-        shape = self._shape(plan, frozenset(wanted))
-        statement = self._statements.get(shape)
-        if statement is None:
-            statement = self._statements[shape] = _statement(self._measures, shape).as_string()
+        names = self._names(wanted)
+        statement, parameters = self.statement(ids, plan, names)
+        async with self._database.driver() as connection:
+            cursor = connection.cursor(binary=True)
+            await cursor.execute(statement, parameters)
+            rows = await cursor.fetchall()
+        return {row[0]: _in_order(dict(zip(("start", *names), row[1:], strict=True))) for row in rows}
+
+    def statement(self, ids: Sequence[SeriesId], plan: Plan, wanted: Iterable[str]) -> tuple[SQL, dict[str, object]]:
+        """The text, which depends on the plan's shape alone, and its parameters."""
+        shape = self._shape(plan, self._names(wanted))
+        if shape not in self._statements:
+            self._statements[shape] = _statement(self._measures, shape).as_string()
         parameters: dict[str, object] = {
             "series": Integers(np.array(ids)),
             "width": timedelta(microseconds=plan.width),
@@ -89,16 +98,16 @@ class BucketReader:
             for number, span in enumerate(spans):
                 parameters[f"{kind}_start_{number}"] = instant(span.start)
                 parameters[f"{kind}_end_{number}"] = instant(span.end)
-        async with self._database.driver() as connection:
-            cursor = connection.cursor(binary=True)
-            await cursor.execute(SQL(statement), parameters)
-            rows = await cursor.fetchall()
-        return {row[0]: _in_order(dict(zip(("start", *shape.names), row[1:], strict=True))) for row in rows}
+        return SQL(self._statements[shape]), parameters
 
-    def _shape(self, plan: Plan, wanted: frozenset[str]) -> "_Shape":
+    def _names(self, wanted: Iterable[str]) -> tuple[str, ...]:
+        """In the order of the statement."""
+        chosen = set(wanted)
+        return tuple(name for name in self._measures if name in chosen)
+
+    def _shape(self, plan: Plan, names: tuple[str, ...]) -> "_Shape":
         """Parts of a bucket are put together only where a bucket can have several."""
         several = len(plan.from_tier) + len(plan.from_raw) > 1 or bool(plan.from_tier)
-        names = tuple(name for name in self._measures if name in wanted)
         return _Shape(names, len(plan.from_tier), len(plan.from_raw), several and plan.width != MINUTE)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy import Row, Select
+from sqlalchemy import ColumnElement, Row, Select
 
 from app.domain.model import Label, MachineId, PlantId, Reading, Series, SeriesId
 from app.domain.quality import unsigned
@@ -13,6 +13,7 @@ from app.store.database import Database
 from app.store.tables import latest, lines, machines, metric_labels, metrics, series, series_labels
 
 _METRIC = {column.name: column.label(f"its_{column.name}") for column in metrics.c}
+_RECEIVED: ColumnElement[int] = sa.func.coalesce(latest.c.received, 0)
 Busyness = tuple[int, int]
 """Readings received and series id: where a page of unmapped series ends."""
 
@@ -33,16 +34,11 @@ class SeriesCatalog:
 
     async def unmapped(self, search: str | None, after: Busyness | None, limit: int) -> list[tuple[Busyness, Series]]:
         """The busiest first; each with the place that the next page starts behind."""
-        received = sa.func.coalesce(latest.c.received, 0)
-        query = (
-            _unmapped(_select(None), search)
-            .outerjoin(latest, latest.c.series_id == series.c.id)
-            .add_columns(received.label("received"))
-            .order_by(received.desc(), series.c.id)
-            .limit(limit)
-        )
+        query = _unmapped(_select(None), search).order_by(_RECEIVED.desc(), series.c.id).limit(limit)
         if after is not None:
-            query = query.where(sa.or_(received < after[0], sa.and_(received == after[0], series.c.id > after[1])))
+            received, number = after
+            alike = sa.and_(_RECEIVED.in_([received]), series.c.id > number)
+            query = query.where(sa.or_(received > _RECEIVED, alike))
         return [((row.received, row.id), _series(row)) for row in await self._all(query)]
 
     async def unmapped_count(self, search: str | None) -> int:
@@ -92,7 +88,8 @@ class SeriesCatalog:
 
 def _select(scope: PlantId | None) -> Select[tuple[object, ...]]:
     query = (
-        sa.select(series, lines.c.plant_id, *_METRIC.values())
+        sa.select(series, lines.c.plant_id, _RECEIVED.label("received"), *_METRIC.values())
+        .outerjoin(latest, latest.c.series_id == series.c.id)
         .outerjoin(metrics, metrics.c.id == series.c.metric_id)
         .outerjoin(machines, machines.c.id == series.c.machine_id)
         .outerjoin(lines, lines.c.id == machines.c.line_id)
@@ -107,4 +104,4 @@ def _unmapped(query: Select[tuple[object, ...]], search: str | None) -> Select[t
 
 def _series(row: Row[tuple[object, ...]]) -> Series:
     metric = metric_of({name: row._mapping[label] for name, label in _METRIC.items()}) if row.metric_id else None
-    return Series(row.id, row.source, metric, row.machine_id, row.plant_id, row.unmapped_reason, row.unit)
+    return Series(row.id, row.source, metric, row.machine_id, row.plant_id, row.unmapped_reason, row.unit, row.received)

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from app.domain.instants import MINUTE, SECOND, instant, microseconds
 from app.domain.rows import Rows, settled
+from app.store.arrivals import Stored
 from app.store.database import Database
-from app.store.readings import CHUNK_MICROSECONDS, ReadingWriter, Stored
+from app.store.readings import CHUNK_MICROSECONDS, ReadingWriter
 from app.store.tables import latest, readings, touched
 from app.store.tiers import TierKeeper
 

@@ -1,0 +1,155 @@
+"""One batch of rows arrives: written, noted and made the latest in one transaction (semantics: how a batch and a
+refresh meet)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import LiteralString, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import AsyncCursor
+from psycopg.rows import TupleRow
+
+from app.domain.instants import MINUTE, instant, microseconds
+from app.domain.rows import Rows
+from app.domain.spans import Span, around, merged
+from app.store.columns import Floats, Instants, Integers, copy_data
+from app.store.engines import Connection
+
+NOTE_GAP = 15 * MINUTE
+"""Refreshing a silence of this length with its neighbours is cheaper than refreshing twice."""
+
+INTENDED: LiteralString = "SELECT intended FROM tiers WHERE name = 'PT1M' FOR SHARE"
+LATEST: LiteralString = """
+SELECT array_agg(series_id), array_agg(time) FROM latest WHERE series_id = ANY(%(series)s)
+"""
+COPY: LiteralString = "COPY readings (series_id, time, value, quality) FROM STDIN (FORMAT BINARY)"
+
+# What arrives is compared first, so that a repeat writes nothing; ON CONFLICT is for a writer who is in between.
+MERGE: LiteralString = """
+WITH arriving AS MATERIALIZED (
+    SELECT series_id, time, nullif(value, 'NaN') AS value, quality
+    FROM unnest(%(series)s, %(times)s, %(values)s, %(quality)s) AS arriving (series_id, time, value, quality)
+), changed AS MATERIALIZED (
+    SELECT arriving.*, old.series_id IS NOT NULL AS known
+    FROM arriving LEFT JOIN readings AS old ON old.series_id = arriving.series_id AND old.time = arriving.time
+        AND old.time >= %(start)s AND old.time <= %(end)s
+    WHERE old.series_id IS NULL OR (old.value, old.quality) IS DISTINCT FROM (arriving.value, arriving.quality)
+), written AS (
+    INSERT INTO readings (series_id, time, value, quality)
+    SELECT series_id, time, value, quality FROM changed ORDER BY series_id, time
+    ON CONFLICT (series_id, time) DO UPDATE SET value = excluded.value, quality = excluded.quality
+    WHERE (readings.value, readings.quality) IS DISTINCT FROM (excluded.value, excluded.quality)
+)
+SELECT count(*) FILTER (WHERE known), coalesce(array_agg(time), '{}'),
+    coalesce(array_agg(series_id) FILTER (WHERE NOT known), '{}')
+FROM changed
+"""
+NOTE: LiteralString = "INSERT INTO touched (starts, ends) SELECT * FROM unnest(%(starts)s, %(ends)s)"
+# `received` counts the readings of a series: it tells busy tags from quiet ones, and bounds what a query may cost.
+MOVE_LATEST: LiteralString = """
+INSERT INTO latest (series_id, time, value, quality, received)
+SELECT series_id, time, nullif(value, 'NaN'), quality, received
+FROM unnest(%(series)s, %(times)s, %(values)s, %(quality)s, %(received)s)
+    AS arriving (series_id, time, value, quality, received)
+ORDER BY series_id
+ON CONFLICT (series_id) DO UPDATE SET
+    time = greatest(latest.time, excluded.time),
+    value = CASE WHEN excluded.time >= latest.time THEN excluded.value ELSE latest.value END,
+    quality = CASE WHEN excluded.time >= latest.time THEN excluded.quality ELSE latest.quality END,
+    received = latest.received + excluded.received
+WHERE excluded.received > 0 OR (excluded.time >= latest.time
+    AND (latest.value, latest.quality) IS DISTINCT FROM (excluded.value, excluded.quality))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of rows: new ones, ones whose value changed, and ones that were there alike."""
+
+    new: int = 0
+    corrected: int = 0
+    repeated: int = 0
+
+    def __add__(self, other: "Stored") -> "Stored":
+        return Stored(self.new + other.new, self.corrected + other.corrected, self.repeated + other.repeated)
+
+
+class _Changed(NamedTuple):
+    """What a way of writing did: counts, the times that changed, and the series of rows that are new."""
+
+    stored: Stored
+    times: NDArray[np.int64]
+    new: NDArray[np.int32]
+
+
+async def arrive(connection: Connection, rows: Rows, *, trust_latest: bool) -> Stored:
+    """Writes a batch in the transaction that is open. Rows newer than the latest of their series are copied straight
+    in; psycopg's UniqueViolation tells that somebody else was faster: then begin again without trust."""
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(INTENDED)
+    intended = microseconds((await _row(cursor))[0])
+    newest = rows.newest()
+    if trust_latest:
+        await cursor.execute(LATEST, {"series": Integers(newest.series)})
+        newer = _newer(rows, *(await _row(cursor)))
+    else:
+        newer = np.zeros(len(rows), np.bool_)
+    changes = []
+    if newer.any():
+        changes.append(await _append(cursor, rows.only(newer)))
+    if not newer.all():
+        changes.append(await _merge(cursor, rows.only(~newer)))
+    spans = [span for change in changes for span in around(change.times[change.times < intended], MINUTE, NOTE_GAP)]
+    await _note(cursor, merged(spans, NOTE_GAP))
+    new = np.sort(np.concatenate([change.new for change in changes]))
+    received = np.searchsorted(new, newest.series, "right") - np.searchsorted(new, newest.series, "left")
+    await cursor.execute(MOVE_LATEST, _parameters(newest) | {"received": Integers(received)})
+    return sum((change.stored for change in changes), Stored())
+
+
+def _newer(rows: Rows, known: NDArray[np.int32] | None, times: NDArray[np.int64] | None) -> NDArray[np.bool_]:
+    """The rows that are later than the latest of their series; all where a series has none."""
+    if known is None or times is None:
+        return np.ones(len(rows), np.bool_)
+    order = np.argsort(known)
+    known, times = known[order], times[order]
+    place = np.minimum(np.searchsorted(known, rows.series), len(known) - 1)
+    return np.asarray((known[place] != rows.series) | (rows.times > times[place]))
+
+
+async def _append(cursor: AsyncCursor[TupleRow], rows: Rows) -> _Changed:
+    async with cursor.copy(COPY) as copy:
+        await copy.write(copy_data(rows))
+    return _Changed(Stored(new=len(rows)), rows.times, rows.series)
+
+
+async def _merge(cursor: AsyncCursor[TupleRow], rows: Rows) -> _Changed:
+    """Rows that are not the newest of their series may be there already, alike or otherwise."""
+    bounds = {"start": instant(int(rows.times.min())), "end": instant(int(rows.times.max()))}
+    await cursor.execute(MERGE, _parameters(rows) | bounds)
+    corrected, times, new = await _row(cursor)
+    stored = Stored(len(new), corrected, len(rows) - len(new) - corrected)
+    return _Changed(stored, times.astype(np.int64), new.astype(np.int32))
+
+
+async def _note(cursor: AsyncCursor[TupleRow], spans: Sequence[Span]) -> None:
+    if spans:
+        starts, ends = (Instants(np.array(column)) for column in zip(*spans, strict=True))
+        await cursor.execute(NOTE, {"starts": starts, "ends": ends})
+
+
+async def _row(cursor: AsyncCursor[TupleRow]) -> TupleRow:
+    row = await cursor.fetchone()
+    if row is None:
+        raise RuntimeError("this statement always has a row")
+    return row
+
+
+def _parameters(rows: Rows) -> dict[str, object]:
+    return {
+        "series": Integers(rows.series),
+        "times": Instants(rows.times),
+        "values": Floats(rows.values),
+        "quality": Integers(rows.quality),
+    }

@@ -1,0 +1,120 @@
+"""Plans: a series' range reads an index and few chunks, not everything."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from psycopg.sql import SQL
+
+from app.domain.instants import SECOND, instant, microseconds
+from app.domain.model import SeriesId
+from app.domain.rows import settled
+from app.domain.spans import Span
+from app.domain.tiers import Freshness, Plan, plan_buckets
+from app.store.buckets import BucketReader
+from app.store.columns import Instants, Integers
+from app.store.database import Database
+from app.store.raw import PAGE
+from app.store.readings import ReadingWriter
+from app.store.tiers import TierKeeper
+
+pytestmark = pytest.mark.anyio
+
+BASE = microseconds(datetime(2026, 1, 1, tzinfo=UTC))
+WEEKS, SERIES = 12, 8
+
+
+@pytest.fixture
+async def filled(database: Database) -> Database:
+    """Twelve weeks of ten-minute readings of eight series, analysed."""
+    times = BASE + np.arange(WEEKS * 7 * 144, dtype=np.int64) * 600 * SECOND
+    writer = ReadingWriter(database)
+    for number in range(SERIES):
+        await writer.store(
+            settled(np.full(len(times), number, np.int32), times, np.sin(times / 1e9), np.zeros(len(times), np.uint32))
+        )
+    await TierKeeper(database).advance(int(times[-1]) + 60 * SECOND)
+    async with database.driver(autocommit=True) as connection:
+        await connection.execute("VACUUM ANALYZE")
+    return database
+
+
+async def explained(database: Database, statement: SQL, parameters: dict[str, object]) -> list[dict[str, Any]]:
+    """Every node of the plan that ran."""
+    async with database.driver() as connection:
+        cursor = connection.cursor(binary=True)
+        await cursor.execute(SQL("EXPLAIN (ANALYZE, FORMAT JSON) ") + statement, parameters)
+        row = await cursor.fetchone()
+    assert row is not None
+    document = row[0] if isinstance(row[0], list) else json.loads(row[0])
+    nodes, waiting = [], [document[0]["Plan"]]
+    while waiting:
+        node = waiting.pop()
+        nodes.append(node)
+        waiting += node.get("Plans", [])
+    return nodes
+
+
+def scanned(nodes: list[dict[str, Any]], ran: bool = True) -> set[str]:
+    """Names of the tables that were really read."""
+    return {
+        node.get("Relation Name", node.get("Index Name", ""))
+        for node in nodes
+        if "Scan" in node["Node Type"]
+        and ("Relation Name" in node or "Index Name" in node)
+        and "Function" not in node["Node Type"]
+        and (node["Actual Loops"] > 0 or not ran)
+    }
+
+
+def by_index(nodes: list[dict[str, Any]]) -> bool:
+    return not any(node["Node Type"] == "Seq Scan" and node["Actual Loops"] > 0 for node in nodes)
+
+
+async def test_a_page_of_readings_reads_one_chunk_by_its_index(filled: Database) -> None:
+    start = BASE + 20 * 86_400 * SECOND
+    parameters = {
+        "series": Integers(np.array([3])),
+        "starts": Instants(np.array([start])),
+        "end": instant(start) + timedelta(hours=6),
+        "limit": 100,
+    }
+    nodes = await explained(filled, SQL(PAGE), parameters)
+    assert by_index(nodes)
+    assert len(scanned(nodes)) <= 2
+
+
+@pytest.mark.parametrize("tier", ["RAW", "PT1M"])
+async def test_buckets_of_a_day_read_one_or_two_chunks_by_their_index(filled: Database, tier: str) -> None:
+    start = BASE + 30 * 86_400 * SECOND
+    asked = Span(start, start + 86_400 * SECOND)
+    width = 3_600 * SECOND if tier == "PT1M" else 90 * SECOND
+    plan = plan_buckets(asked, width, await TierKeeper(filled).freshness())
+    assert plan.tier == tier
+    nodes = await _explain_buckets(filled, plan)
+    assert by_index(nodes)
+    assert len(scanned(nodes)) <= 3
+
+
+async def test_a_patch_of_raw_rows_in_a_range_of_the_tier_reads_few_chunks(filled: Database) -> None:
+    start = BASE + 10 * 86_400 * SECOND
+    fresh = await TierKeeper(filled).freshness()
+    touched = (Span(start, start + 3_600 * SECOND), Span(start + 864_000 * SECOND, start + 867_600 * SECOND))
+    plan = plan_buckets(Span(start, start + 14 * 86_400 * SECOND), 3_600 * SECOND, Freshness(fresh.watermark, touched))
+    assert len(plan.from_raw) == 2
+    nodes = await _explain_buckets(filled, plan)
+    assert by_index(nodes)
+    raw_rows = sum(
+        node["Actual Rows"] * node["Actual Loops"]
+        for node in nodes
+        if "Index" in node["Node Type"] and "Plans" not in node
+    )
+    assert raw_rows < 4 * 14 * 144 * 2, "only the patches are read raw"
+
+
+async def _explain_buckets(database: Database, plan: Plan) -> list[dict[str, Any]]:
+    reader = BucketReader(database)
+    statement, parameters = reader.statement([SeriesId(3), SeriesId(4)], plan, ["sum", "minimum", "maximum"])
+    return await explained(database, statement, parameters)

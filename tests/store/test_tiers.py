@@ -1,0 +1,178 @@
+"""The one-minute tier: exact at every moment, whatever arrives late and whoever writes while the watermark moves."""
+
+import asyncio
+import math
+import random
+from collections import defaultdict
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from app.domain.instants import MINUTE, SECOND, instant, microseconds
+from app.domain.model import SeriesId
+from app.domain.rows import Rows, settled
+from app.domain.spans import Span
+from app.domain.tiers import ORIGIN, plan_buckets
+from app.errors import StoreUnavailable
+from app.store.arrivals import COPY, INTENDED
+from app.store.buckets import BucketReader, measures
+from app.store.columns import copy_data
+from app.store.database import Database
+from app.store.readings import ReadingWriter
+from app.store.tables import tiers, touched
+from app.store.tiers import TierKeeper
+
+pytestmark = pytest.mark.anyio
+
+BASE = microseconds(datetime(2026, 3, 2, 8, tzinfo=UTC))
+Reading = tuple[int, int, float, int]
+"""Series, seconds after the base, value, status."""
+
+
+def rows(readings: list[Reading]) -> Rows:
+    series, seconds, values, statuses = (np.array(column) for column in zip(*readings, strict=True))
+    return settled(
+        series.astype(np.int32),
+        BASE + seconds.astype(np.int64) * SECOND,
+        values.astype(np.float64),
+        statuses.astype(np.uint32),
+    )
+
+
+def truth(readings: list[Reading], width: int) -> dict[int, dict[int, tuple[object, ...]]]:
+    """Series to start in seconds to (good, uncertain, bad, sum, minimum, maximum, first, last), the obvious way."""
+    kept = {(series, seconds): (value, status) for series, seconds, value, status in readings}
+    buckets: dict[int, dict[int, list[tuple[int, float, int]]]] = defaultdict(lambda: defaultdict(list))
+    for (series, seconds), (value, status) in sorted(kept.items()):
+        start = seconds - (seconds + (BASE - ORIGIN) // SECOND) % width
+        buckets[series][start].append((seconds, value, status))
+    answer: dict[int, dict[int, tuple[object, ...]]] = {}
+    for series, found in buckets.items():
+        answer[series] = {}
+        for start, inside in found.items():
+            usable = [value for _, value, status in inside if status < 0x80000000]
+            uncertain = sum(0x40000000 <= status < 0x80000000 for _, _, status in inside)
+            ends = (math.fsum(usable), min(usable), max(usable), usable[0], usable[-1]) if usable else (None,) * 5
+            answer[series][start] = (len(usable) - uncertain, uncertain, len(inside) - len(usable), *ends)
+    return answer
+
+
+async def answered(database: Database, width: int, series: range, end: int) -> dict[int, dict[int, tuple[object, ...]]]:
+    """The same from the store, from tier and raw rows as they stand at this moment."""
+    freshness = await TierKeeper(database).freshness()
+    plan = plan_buckets(Span(BASE, BASE + end * SECOND), width * SECOND, freshness)
+    found = await BucketReader(database).buckets_by_series(
+        [SeriesId(number) for number in series], plan, measures(database.engine)
+    )
+    names = ("good", "uncertain", "bad", "sum", "minimum", "maximum", "first", "last")
+    answer: dict[int, dict[int, tuple[object, ...]]] = {}
+    for number, columns in found.items():
+        starts = ((columns["start"].astype(np.int64) - BASE) // SECOND).tolist()
+        values = zip(*(columns[name].tolist() for name in names), strict=True)
+        answer[number] = {
+            start: tuple(None if isinstance(v, float) and math.isnan(v) else v for v in row)
+            for start, row in zip(starts, values, strict=True)
+        }
+    return answer
+
+
+def drawn(chance: random.Random, count: int, seconds: int) -> list[Reading]:
+    statuses = [0, 0, 0, 0, 0x40000000, 0x80000000, 0x00300000]
+    return [
+        (
+            chance.randrange(1, 4),
+            chance.randrange(seconds),
+            float(chance.randrange(-1000, 1000)),
+            chance.choice(statuses),
+        )
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_every_answer_is_exact_while_late_and_corrected_rows_arrive(database: Database, seed: int) -> None:
+    chance = random.Random(seed)
+    writer, keeper = ReadingWriter(database), TierKeeper(database)
+    arrived: list[Reading] = []
+    for step in range(12):
+        batch = drawn(chance, 60, 3600)
+        arrived += batch
+        await writer.store(rows(batch))
+        if step % 3 == 1:
+            await keeper.advance(BASE + chance.randrange(3600) * SECOND)
+        for width in (60, 420, 90):
+            assert await answered(database, width, range(1, 4), 3600) == truth(arrived, width)
+    await keeper.advance(BASE + 3600 * SECOND)
+    assert (await keeper.freshness()).touched == ()
+    assert await answered(database, 60, range(1, 4), 3600) == truth(arrived, 60)
+
+
+async def test_the_tier_holds_its_full_set_of_columns(database: Database) -> None:
+    writer, keeper = ReadingWriter(database), TierKeeper(database)
+    await writer.store(rows([(1, 5, 3.0, 0), (1, 10, -2.0, 0), (1, 20, 9.0, 0x40000000), (1, 30, 1.0, 0x80000000)]))
+    await keeper.advance(BASE + 60 * SECOND)
+    async with database.begin() as transaction:
+        row = (await transaction.exec_driver_sql("SELECT * FROM readings_1m")).mappings().one()
+    at = {name: (microseconds(row[name]) - BASE) // SECOND for name in row if name.endswith("_at")}
+    assert at == {"first_at": 5, "last_at": 20, "minimum_at": 10, "maximum_at": 20}
+    counts = {"good": 2, "uncertain": 1, "bad": 1, "worst": 2}
+    values = {"sum": 10.0, "minimum": -2.0, "maximum": 9.0, "first": 3.0, "last": 9.0}
+    assert {name: row[name] for name in counts | values} == counts | values
+
+
+async def test_a_batch_that_is_open_while_the_watermark_passes_loses_no_row(database: Database) -> None:
+    """The writer pauses between its COPY and its COMMIT; the watermark must wait for it."""
+    keeper = TierKeeper(database)
+    late = rows([(1, 10, 1.0, 0), (1, 50, 2.0, 0)])
+    await ReadingWriter(database).store(rows([(2, 0, 5.0, 0)]))
+    async with database.driver() as connection:
+        await connection.execute(INTENDED)
+        async with connection.cursor().copy(COPY) as copy:
+            await copy.write(copy_data(late))
+        advancing = asyncio.create_task(keeper.advance(BASE + 3600 * SECOND))
+        await asyncio.sleep(0.3)
+        assert not advancing.done(), "the watermark passed an open batch"
+    await asyncio.wait_for(advancing, 10)
+    async with database.begin() as transaction:
+        found = await transaction.exec_driver_sql("SELECT series_id, good FROM readings_1m ORDER BY 1")
+        assert [tuple(row) for row in found] == [(1, 2), (2, 1)]
+
+
+async def test_a_refresh_that_failed_half_way_is_repeated(database: Database) -> None:
+    writer, keeper = ReadingWriter(database), TierKeeper(database)
+    await writer.store(rows([(1, 0, 1.0, 0)]))
+    await keeper.advance(BASE + 3600 * SECOND)
+    await writer.store(rows([(1, 30, 5.0, 0)]))
+    async with database.begin() as blocker:
+        # The refresh waits for the lock until its server process is ended, as a crash would end it.
+        await blocker.exec_driver_sql("LOCK TABLE readings IN ACCESS EXCLUSIVE MODE")
+        advancing = asyncio.create_task(keeper.advance(BASE + 7200 * SECOND))
+        await asyncio.sleep(0.3)
+        await blocker.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        with pytest.raises(StoreUnavailable):
+            await advancing
+    async with database.begin() as transaction:
+        assert await transaction.scalar(sa.select(sa.func.count()).select_from(touched)) == 1
+        assert await transaction.scalar(sa.select(tiers.c.watermark)) == instant(BASE + 3600 * SECOND)
+    assert await keeper.advance(BASE + 7200 * SECOND) == 2
+    assert await answered(database, 60, range(1, 2), 3600) == truth([(1, 0, 1.0, 0), (1, 30, 5.0, 0)], 60)
+
+
+async def test_one_worker_at_a_time(database: Database) -> None:
+    await ReadingWriter(database).store(rows([(1, 0, 1.0, 0)]))
+    outcomes = await asyncio.gather(*(TierKeeper(database).advance(BASE + 3600 * SECOND) for _ in range(3)))
+    assert sum(outcome is not None for outcome in outcomes) >= 1
+    assert await TierKeeper(database).advance(BASE) == 0, "the watermark never goes back"
+    assert (await TierKeeper(database).freshness()).watermark == BASE + 3600 * SECOND
+
+
+async def test_advancing_by_less_than_a_minute_is_nothing_to_do(database: Database) -> None:
+    keeper = TierKeeper(database)
+    await ReadingWriter(database).store(rows([(1, 0, 1.0, 0)]))
+    await keeper.advance(BASE + 3600 * SECOND)
+    assert await keeper.advance(BASE + 3600 * SECOND + MINUTE - 1) == 0
