@@ -15,7 +15,7 @@ from app.store.embedded import embedded_server
 from app.store.installation import installations
 
 ENGINES = ("postgresql", "timescaledb")
-TIMESCALE_URL = "LINEGRAPH_TEST_TIMESCALE_URL"
+TIMESCALE_URL = "TIMESCALE_TEST_URL"
 """A TimescaleDB server to test on, where none is installed: tests make and drop databases there."""
 
 
