@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -69,8 +69,9 @@ def examples_json(request: Request) -> Response:
 
 
 def routes() -> list[BaseRoute]:
-    """Everything under /static; the page itself is for whoever owns /graphql."""
+    """Everything under /static, and the way from the front page to the only page there is so far."""
     return [
+        Route("/", lambda request: RedirectResponse("/graphql", 302), methods=["GET"]),
         Route("/static/examples.json", examples_json, methods=["GET"]),
         Mount("/static", PackagedFiles(directory=STATIC), name="static"),
     ]

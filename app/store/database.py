@@ -18,7 +18,8 @@ from app.store.engines import Connection, Engine, Plain, Timescale
 OLDEST_SERVER = 15
 OLDEST_TIMESCALE = (2, 20)
 
-_HINT = "Nothing of this request was stored; send it again. The service goes on by itself when the database is back."
+LATER = "Nothing of this request was stored; send it again. The service goes on by itself when the database is back."
+AT_FIRST = "Start the database, or correct LINEGRAPH_DATABASE_URL."
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +97,12 @@ class Database:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated(hint: str = LATER) -> Iterator[None]:
     """The driver's errors stop here: what a retry may mend becomes StoreUnavailable, with the cause kept."""
     try:
         yield
     except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction) as error:
-        raise StoreUnavailable(f"The database is not available: {_first_line(error)}.", _HINT) from error
+        raise StoreUnavailable(f"The database is not available: {_first_line(error)}.", hint) from error
     except sqlalchemy.exc.TimeoutError as error:
         raise StoreUnavailable("All connections to the database are in use.", "Send it again.") from error
     except sqlalchemy.exc.DBAPIError as error:
@@ -109,7 +110,7 @@ def translated() -> Iterator[None]:
         if error.connection_invalidated or isinstance(
             cause, psycopg.OperationalError | psycopg.InterfaceError | psycopg.errors.ReadOnlySqlTransaction
         ):
-            raise StoreUnavailable(f"The database is not available: {_first_line(cause)}.", _HINT) from error
+            raise StoreUnavailable(f"The database is not available: {_first_line(cause)}.", hint) from error
         raise
 
 
@@ -152,7 +153,7 @@ async def open_database(text: str, *, pool: int = 8) -> AsyncIterator[Database]:
 
 async def server_kind(engine: AsyncEngine) -> ServerKind:
     """Asks the server; a hypertable can only be read where its extension is installed in the database."""
-    with translated():
+    with translated(AT_FIRST):
         async with engine.connect() as connection:
             answer = await connection.exec_driver_sql(
                 "SELECT split_part(current_setting('server_version'), ' ', 1) AS version,"

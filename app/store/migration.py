@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.errors import StoreUnavailable, UnsupportedServer
-from app.store.database import database_url, server_kind, translated, unsupported
+from app.store.database import AT_FIRST, database_url, server_kind, translated, unsupported
 
 _ONE_AT_A_TIME = 7_463_001
 
@@ -23,7 +23,7 @@ async def migrate(text: str) -> None:
         await _install_timescale(engine)
         if fault := unsupported(await server_kind(engine)):
             raise fault
-        with translated():
+        with translated(AT_FIRST):
             async with engine.begin() as connection:
                 await connection.exec_driver_sql("SET LOCAL timezone = 'UTC'")
                 await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
@@ -36,7 +36,7 @@ async def require_migrated(text: str) -> None:
     """UnsupportedServer, with what to do, where steps are missing or the schema is newer than this program."""
     engine = create_async_engine(database_url(text), connect_args={"connect_timeout": 10})
     try:
-        with translated():
+        with translated(AT_FIRST):
             async with engine.connect() as connection:
                 found = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
     finally:
@@ -64,7 +64,7 @@ def _upgrade(connection: Connection) -> None:
 
 async def _install_timescale(engine: AsyncEngine) -> None:
     """Installs the extension where the server has it loaded and nothing of ours was made without it."""
-    with translated():
+    with translated(AT_FIRST):
         async with engine.begin() as connection:
             await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
             wanted = await connection.scalar(
