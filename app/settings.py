@@ -46,7 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     query_depth: Positive = 20
     query_aliases: Positive = 100
     query_fields: Positive = 2_000
-    query_tokens: Positive = 20_000
+    query_tokens: Positive = 10_000
     query_rows: Positive = 5_000_000
     query_timeout: timedelta = timedelta(seconds=30)
 
