@@ -78,7 +78,7 @@ class BucketReader:
         """The wanted columns of every series that has rows, and `start`."""
         names = self._names(wanted)
         statement, parameters = self.statement(ids, plan, names)
-        async with self._database.driver() as connection:
+        async with self._database.driver(autocommit=True) as connection:
             cursor = connection.cursor(binary=True)
             await cursor.execute(statement, parameters)
             rows = await cursor.fetchall()

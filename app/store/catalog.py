@@ -122,13 +122,13 @@ class Catalog:
         ]  # fmt: skip
 
     async def _all(self, query: Select[tuple[object, ...]]) -> Sequence[Row[tuple[object, ...]]]:
-        async with self._database.begin() as transaction:
-            return (await transaction.execute(query)).all()
+        async with self._database.asking() as connection:
+            return (await connection.execute(query)).all()
 
     async def _count(self, query: Select[tuple[object, ...]]) -> int:
-        async with self._database.begin() as transaction:
+        async with self._database.asking() as connection:
             counted = query.order_by(None).limit(None).subquery()
-            return int(await transaction.scalar(sa.select(sa.func.count()).select_from(counted)) or 0)
+            return int(await connection.scalar(sa.select(sa.func.count()).select_from(counted)) or 0)
 
 
 def metric_of(row: Mapping[Any, Any]) -> Metric:

@@ -11,7 +11,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.errors import StoreUnavailable, UnsupportedServer
-from app.store.database import AT_FIRST, database_url, server_kind, translated, unsupported
+from app.store.address import database_url
+from app.store.server_kind import server_kind, unsupported
+from app.store.trouble import AT_FIRST, translated
 
 _ONE_AT_A_TIME = 7_463_001
 

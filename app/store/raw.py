@@ -38,7 +38,7 @@ class RawReader:
             "end": instant(end),
             "limit": limit,
         }
-        async with self._database.driver() as connection:
+        async with self._database.driver(autocommit=True) as connection:
             cursor = connection.cursor(binary=True)
             await cursor.execute(PAGE, parameters)
             rows = await cursor.fetchall()

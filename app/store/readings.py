@@ -28,7 +28,7 @@ class ReadingWriter:
         """Numbers of the chunks that these times would open, ascending."""
         numbers = set(np.unique(times // CHUNK_MICROSECONDS).tolist())
         if not numbers <= self._chunks:
-            async with self._database.driver() as connection:
+            async with self._database.driver(autocommit=True) as connection:
                 self._chunks = await self._database.engine.chunks(connection)
         return sorted(numbers - self._chunks)
 

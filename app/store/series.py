@@ -43,8 +43,8 @@ class SeriesCatalog:
 
     async def unmapped_count(self, search: str | None) -> int:
         counted = _unmapped(sa.select(series.c.id), search).subquery()
-        async with self._database.begin() as transaction:
-            return int(await transaction.scalar(sa.select(sa.func.count()).select_from(counted)) or 0)
+        async with self._database.asking() as connection:
+            return int(await connection.scalar(sa.select(sa.func.count()).select_from(counted)) or 0)
 
     async def labels_by_series(self, ids: Sequence[SeriesId]) -> list[tuple[SeriesId, Label]]:
         """The metric's labels and the series' own, by code."""
@@ -77,13 +77,13 @@ class SeriesCatalog:
 
     async def newest_time(self) -> datetime | None:
         """The time of the newest reading of all, or None in an empty store."""
-        async with self._database.begin() as transaction:
-            newest: datetime | None = await transaction.scalar(sa.select(sa.func.max(latest.c.time)))
+        async with self._database.asking() as connection:
+            newest: datetime | None = await connection.scalar(sa.select(sa.func.max(latest.c.time)))
         return newest
 
     async def _all(self, query: Select[tuple[object, ...]]) -> Sequence[Row[tuple[object, ...]]]:
-        async with self._database.begin() as transaction:
-            return (await transaction.execute(query)).all()
+        async with self._database.asking() as connection:
+            return (await connection.execute(query)).all()
 
 
 def _select(scope: PlantId | None) -> Select[tuple[object, ...]]:

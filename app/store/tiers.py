@@ -31,7 +31,7 @@ class TierKeeper:
 
     async def freshness(self) -> Freshness:
         """The state at this moment, in one statement."""
-        async with self._database.driver() as connection:
+        async with self._database.driver(autocommit=True) as connection:
             cursor = connection.cursor(binary=True)
             await cursor.execute(STATE)
             rows = await cursor.fetchall()

@@ -36,8 +36,8 @@ class TokenStore:
             .outerjoin(plants, plants.c.id == tokens.c.plant_id)
             .where(tokens.c.digest == digest, ~tokens.c.revoked)
         )
-        async with self._database.begin() as transaction:
-            row = (await transaction.execute(query)).one_or_none()
+        async with self._database.asking() as connection:
+            row = (await connection.execute(query)).one_or_none()
         return Viewer(row.name, Role(row.role), row.plant_id, row.code) if row else None
 
     async def add(self, name: str, digest: bytes, role: Role, plant: str | None, at: datetime) -> bool:

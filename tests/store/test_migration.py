@@ -12,10 +12,12 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.errors import SettingInvalid, StoreUnavailable, UnsupportedServer
-from app.store.database import ServerKind, database_url, open_database, unsupported
+from app.store.address import database_url
+from app.store.database import open_database
 from app.store.embedded import embedded_server
 from app.store.installation import installations
 from app.store.migration import migrate, newest, require_migrated
+from app.store.server_kind import ServerKind, unsupported
 from app.store.tables import metadata
 from tests.engines import Servers, missing, new_database, reachable_folder
 
