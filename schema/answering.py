@@ -9,6 +9,7 @@ from typing import Any
 import strawberry
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
 from app.domain.access import Viewer
@@ -17,8 +18,9 @@ from app.observe import Observer
 from app.read.asking import RequestReader
 from schema.catalog import LineNode, MachineNode, PlantNode
 from schema.context import Context
+from schema.documents import DocumentCache, extensions
 from schema.error_codes import ErrorCodes
-from schema.limits import DocumentCache, QueryLimits, extensions
+from schema.limits import QueryLimits
 from schema.passing import ColumnPassing, encode
 from schema.query import Query
 from schema.scalars import SCALARS
@@ -81,12 +83,17 @@ class Answerer:
                     query,
                     variable_values=dict(variables) if variables is not None else None,
                     context_value=Context(self._reader.asking(viewer, datetime.now(UTC))),
-                    operation_name=operation,
+                    operation_name=operation or None,
                     allowed_operation_types=kinds,
                 )
         except MissingQueryError as error:
             raise BadInput(
                 "The query is empty.", 'Send {"query": "{ plants { edges { node { code } } } }"}.'
+            ) from error
+        except InvalidOperationTypeError as error:
+            raise BadInput(
+                f"A {error.operation_type.value} cannot be sent this way.",
+                "Send queries by GET or POST, and mutations by POST.",
             ) from error
         except TimeoutError as error:
             raise TooSlow(

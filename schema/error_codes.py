@@ -3,12 +3,11 @@
 import uuid
 from collections.abc import Iterator, Mapping
 
-from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode
+from graphql import ExecutionResult, GraphQLError
 from strawberry.extensions import SchemaExtension
 
 from app.errors import LinegraphError
 from app.observe import Observer
-from schema.limits import VALIDATION_FAILED
 
 BAD_INPUT = "BAD_USER_INPUT"
 INTERNAL = "INTERNAL_SERVER_ERROR"
@@ -19,22 +18,7 @@ class ErrorCodes(SchemaExtension):
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
-
-    def on_validate(self) -> Iterator[None]:
-        """Strawberry would run the first of several operations; the specification wants the asker to choose."""
-        yield
-        context = self.execution_context
-        if context.graphql_document is None or context.pre_execution_errors:
-            return
-        operations = [
-            each for each in context.graphql_document.definitions if isinstance(each, OperationDefinitionNode)
-        ]
-        names = [each.name.value for each in operations if each.name]
-        wanted = context._provided_operation_name  # the public name answers the first operation's
-        if (wanted is None and len(operations) != 1) or (wanted is not None and wanted not in names):
-            message = f"There is no operation {wanted!r}." if wanted else "It is not clear which operation to run."
-            hint = f"Set operationName to one of: {', '.join(names)}." if names else "Write one operation."
-            context.pre_execution_errors = [GraphQLError(message, extensions={"code": VALIDATION_FAILED, "hint": hint})]
+        self._numbers: dict[int, str] = {}
 
     def on_operation(self) -> Iterator[None]:
         yield
@@ -48,10 +32,17 @@ class ErrorCodes(SchemaExtension):
             return _with(error, cause.message, {"code": cause.code} | ({"hint": cause.hint} if cause.hint else {}))
         if cause is None:
             return _with(error, error.message, {"code": BAD_INPUT, **(error.extensions or {})})
-        number = uuid.uuid4().hex[:12]
-        self._observer.failed("query", cause, id=number, path=error.path)
+        number = self._number(cause, error)
         hint = f"Tell the operator the id {number}; the service's log has the cause beside it."
         return _with(error, f"Internal error {number}.", {"code": INTERNAL, "id": number, "hint": hint})
+
+    def _number(self, cause: Exception, error: GraphQLError) -> str:
+        """A loader fails once for all of its keys: the log says so once."""
+        number = self._numbers.get(id(cause))
+        if number is None:
+            number = self._numbers[id(cause)] = uuid.uuid4().hex[:12]
+            self._observer.failed("query", cause, id=number, path=error.path)
+        return number
 
 
 def _root_cause(error: GraphQLError) -> Exception | None:

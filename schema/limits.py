@@ -1,26 +1,21 @@
 """What a query may cost before anything is resolved: counted once, refused before the standard rules see it."""
 
 import re
-from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import reduce
 from graphlib import CycleError, TopologicalSorter
 from math import comb
 from typing import Any, Final, NamedTuple
 
 import graphql
 from graphql import ASTValidationRule, DocumentNode, FragmentDefinitionNode, GraphQLError, OperationDefinitionNode
-from strawberry import Schema
-from strawberry.extensions import SchemaExtension
-from strawberry.schema.schema import validate_document
-from strawberry.types import ExecutionContext
 
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 
 Executable = OperationDefinitionNode | FragmentDefinitionNode
-Question = tuple[Schema, tuple[type[ASTValidationRule], ...], str]
 
 # Possessive, and every alternative keeps what it has taken: one pass over any text, unclosed strings included.
 _TOKEN: Final = re.compile(
@@ -82,96 +77,6 @@ class Piece(NamedTuple):
         for name, level in self.spreads:
             whole = whole.beside(fragments.get(name, Weight()), level)
         return whole
-
-
-class DocumentCache:
-    """Documents that were parsed and found valid, the least used dropped first; `hits` and `misses` are for metrics.
-
-    A parsed document takes 100 to 280 bytes a character: the total is bounded as well as the number of entries.
-    """
-
-    def __init__(self, documents: int = 500, characters: int = 500_000, longest: int = 20_000) -> None:
-        self.hits = self.misses = self.characters = 0
-        self._documents, self._characters, self._longest = documents, characters, longest
-        self._kept: OrderedDict[Question, DocumentNode] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def find(self, question: Question) -> DocumentNode | None:
-        document = self._kept.get(question)
-        if document is None:
-            self.misses += 1
-        else:
-            self.hits += 1
-            self._kept.move_to_end(question)
-        return document
-
-    def keep(self, question: Question, document: DocumentNode) -> None:
-        length = len(question[2])
-        if length > self._longest or question in self._kept:
-            return
-        self._kept[question] = document
-        self.characters += length
-        while len(self._kept) > self._documents or self.characters > self._characters:
-            (*_, dropped), _ = self._kept.popitem(last=False)
-            self.characters -= len(dropped)
-
-
-class QueryGate(SchemaExtension):
-    """Parses and validates in Strawberry's place: limits first, the standard rules only within them.
-
-    A hook that raised would end a web socket, so a text that cannot be parsed is stood in for by an empty operation
-    and its errors go out the way validation errors do.
-    """
-
-    def __init__(self, limits: QueryLimits, rule: type[ASTValidationRule], documents: DocumentCache) -> None:
-        self.limits, self.rule, self.documents = limits, rule, documents
-        self.question: Question | None = None
-
-    def on_parse(self) -> Iterator[None]:
-        context = self.execution_context
-        if context.graphql_document is None and context.query:
-            self.question = (context.schema, context.validation_rules, context.query)
-            known = self.documents.find(self.question)
-            context.pre_execution_errors = [] if known else None
-            context.graphql_document = known or self._read(context, context.query)
-        yield
-
-    def on_validate(self) -> Iterator[None]:
-        context = self.execution_context
-        if context.pre_execution_errors is None and context.graphql_document is not None:
-            context.pre_execution_errors = self._check(context, context.graphql_document)
-            if self.question and not context.pre_execution_errors:
-                self.documents.keep(self.question, context.graphql_document)
-        yield
-
-    def _read(self, context: ExecutionContext, text: str) -> DocumentNode:
-        refusal = refusal_unread(text, self.limits)
-        if refusal is None:
-            try:
-                return graphql.parse(text)
-            except GraphQLError as error:
-                refusal = error
-        context.pre_execution_errors = coded([refusal], PARSE_FAILED)
-        return _stand_in(context)
-
-    def _check(self, context: ExecutionContext, document: DocumentNode) -> list[GraphQLError]:
-        schema = context.schema._schema
-        errors = graphql.validate(schema, document, (self.rule, graphql.NoFragmentCyclesRule))
-        return coded(errors or validate_document(schema, document, context.validation_rules), VALIDATION_FAILED)
-
-
-def extensions(limits: QueryLimits, documents: DocumentCache | None = None) -> list[Callable[[], SchemaExtension]]:
-    """For `strawberry.Schema(extensions=...)`: rule and cache are made once, here, and serve every request."""
-    return [partial(QueryGate, limits, limit_rule(limits), DocumentCache() if documents is None else documents)]
-
-
-def coded(errors: list[GraphQLError], code: str) -> list[GraphQLError]:
-    """The same errors, each with a code; one that has its own keeps it."""
-    for error in errors:
-        error.extensions = {"code": code, **(error.extensions or {})}
-    return errors
 
 
 def limit_rule(limits: QueryLimits) -> type[ASTValidationRule]:
@@ -289,11 +194,3 @@ def _overweight(weight: Weight, limits: QueryLimits) -> Iterator[GraphQLError]:
 def _refusal(what: str, limit: int, code: str) -> GraphQLError:
     message, hint = _WORDS[what]
     return GraphQLError(f"The query {message.format(f'{limit:,}')}.", extensions={"code": code, "hint": hint})
-
-
-def _stand_in(context: ExecutionContext) -> DocumentNode:
-    """An operation of a kind and name that Strawberry's checks between parsing and validation let through."""
-    name = graphql.NameNode(value=context.operation_name) if context.operation_name else None
-    kind = graphql.OperationType(next(iter(context.allowed_operations)).value)
-    empty = graphql.SelectionSetNode(selections=())
-    return DocumentNode(definitions=(OperationDefinitionNode(operation=kind, name=name, selection_set=empty),))

@@ -25,7 +25,8 @@ class Query:
     @strawberry.field(graphql_type=list[Node | None])
     @staticmethod
     def nodes(info: Info, ids: list[strawberry.ID]) -> Awaitable[list[Identified | None]]:
-        return asyncio.gather(*(load_node(info.context.loaders, read_id(each)) for each in asked_ids(ids)))
+        asked = [read_id(each) for each in asked_ids(ids)]
+        return asyncio.gather(*(load_node(info.context.loaders, each) for each in asked))
 
     @strawberry.field(graphql_type=PlantNode | None)
     @staticmethod
@@ -34,7 +35,7 @@ class Query:
 
     @strawberry.field(graphql_type=PlantConnection)
     @staticmethod
-    def plants(info: Info, first: int = 50, after: str | None = None) -> Awaitable[Page[Plant]]:
+    def plants(info: Info, first: int | None = 50, after: str | None = None) -> Awaitable[Page[Plant]]:
         return info.context.pages.plants(first, after)
 
     @strawberry.field(graphql_type=LineNode | None, description="By path: plant/line.")
@@ -52,7 +53,7 @@ class Query:
     def machines(
         info: Info,
         filter: MachineFilterInput | None = None,
-        first: int = 50,
+        first: int | None = 50,
         after: str | None = None,
     ) -> Awaitable[Page[Machine]]:
         return info.context.pages.machines((filter or MachineFilterInput()).wanted(), first, after)
@@ -75,7 +76,7 @@ class Query:
     )
     @staticmethod
     def unmapped_series(
-        info: Info, first: int = 50, after: str | None = None, search: str | None = None
+        info: Info, first: int | None = 50, after: str | None = None, search: str | None = None
     ) -> Awaitable[Page[Series]]:
         return info.context.pages.unmapped_series(search, first, after)
 

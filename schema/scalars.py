@@ -7,18 +7,21 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
+_INSTANT_HINT = "Write 2026-03-01T06:00:00Z or 2026-03-01T06:00:00+01:00."
+_DURATION_HINT = "Write PT1M, PT8H or P7D."
+
 
 def _read_instant(text: object) -> datetime:
     try:
         instant = datetime.fromisoformat(str(text))
     except ValueError as error:
-        raise GraphQLError(f"{text!r} is not an instant: write 2026-03-01T06:00:00Z.") from error
+        raise _wrong(text, "is not an instant", _INSTANT_HINT) from error
     if not isinstance(text, str) or instant.tzinfo is None:
-        raise GraphQLError(f"{text!r} lacks an offset: write 2026-03-01T06:00:00Z or 2026-03-01T06:00:00+01:00.")
+        raise _wrong(text, "lacks an offset", _INSTANT_HINT)
     try:
         return instant.astimezone(UTC)
     except OverflowError as error:
-        raise GraphQLError(f"{text!r} lies outside of the years 1 to 9999.") from error
+        raise _wrong(text, "lies outside of the years 1 to 9999", _INSTANT_HINT) from error
 
 
 def _write_instant(instant: datetime) -> str:
@@ -31,12 +34,16 @@ def _read_duration(text: object) -> timedelta:
     except (ValueError, OverflowError):
         duration = None
     if not isinstance(duration, timedelta):
-        raise GraphQLError(f"{text!r} is not a duration without months and years: write PT1M, PT8H or P7D.")
+        raise _wrong(text, "is not a duration without months and years", _DURATION_HINT)
     return duration
 
 
 def _write_duration(duration: timedelta) -> str:
     return str(isodate.duration_isoformat(duration))
+
+
+def _wrong(given: object, reason: str, hint: str) -> GraphQLError:
+    return GraphQLError(f"{repr(given)[:60]} {reason}.", extensions={"hint": hint})
 
 
 SCALARS: dict[object, ScalarDefinition] = {

@@ -28,14 +28,11 @@ class Asked(msgspec.Struct):
 
 async def graphql(request: Request) -> Response:
     """A browser that navigates here gets GraphiQL; everybody else an answer."""
-    if (
-        request.method == "GET"
-        and "query" not in request.query_params
-        and "text/html" in request.headers.get("accept", "")
-    ):
+    asks = request.method in ("GET", "HEAD")
+    if asks and "query" not in request.query_params and "text/html" in request.headers.get("accept", ""):
         return graphiql.page(request)
     service, viewer = service_of(request), await viewer_of(request)
-    if request.method == "GET":
+    if asks:
         asked = _from_url(request)
     else:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -44,7 +41,7 @@ async def graphql(request: Request) -> Response:
         async with service.bodies.read(request) as body:
             asked = _decoded(body)
     answer = await service.answers.answer(
-        viewer, asked.query, asked.variables, asked.operationName, may_change=request.method == "POST"
+        viewer, asked.query, asked.variables, asked.operationName, may_change=not asks
     )
     media_type = _media_type(request.headers.get("accept", ""))
     status = 400 if media_type == GRAPHQL_JSON and not answer.asked else 200

@@ -82,14 +82,17 @@ class Buckets:
 
     @property
     def coverage(self) -> Floats:
-        """Received over expected readings, at most 1; of a bucket that is not over, up to now. NaN where none are."""
+        """Received over expected readings, at most 1; of a bucket that is not over, up to now. NaN where none are
+        expected: without an interval, and where a bucket that has not begun holds nothing but bad readings."""
         interval = self.metric.interval if self.metric else None
         if interval is None:
             return np.full(len(self.count), np.nan)
         starts = self.columns["start"].astype(np.int64)
         elapsed = (np.minimum(starts + self.width, self.now) - starts) / 1e6
         expected = elapsed / interval.total_seconds()
-        return np.where(expected > self.count, self.count / np.maximum(expected, 1e-9), 1.0)
+        received = self.count
+        most = np.where((received > 0) | (expected > 0), 1.0, np.nan)
+        return np.where(expected > received, received / np.maximum(expected, 1e-9), most)
 
     def _measure(self, name: str) -> Floats:
         return self.columns[name].astype(np.float64, copy=False)

@@ -15,7 +15,8 @@ from graphql.execution.executor import Executor
 from numpy.typing import NDArray
 from strawberry.types import ExecutionResult
 
-from schema.limits import QueryLimits, extensions
+from schema.documents import extensions
+from schema.limits import QueryLimits
 from schema.passing import ColumnPassing, encode
 
 pytestmark = pytest.mark.anyio
