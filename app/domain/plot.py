@@ -2,12 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Points = tuple[NDArray[np.int64], NDArray[np.float64]]
-"""Times in microseconds since 1970, ascending, and values; NaN marks a gap."""
+
+class Points(NamedTuple):
+    """Times in microseconds since 1970, ascending, values (NaN marks a gap), and the number of each one's column."""
+
+    times: NDArray[np.int64]
+    values: NDArray[np.float64]
+    columns: NDArray[np.int64]
+
 
 CORNERS = (("first_at", "first"), ("minimum_at", "minimum"), ("maximum_at", "maximum"), ("last_at", "last"))
 
@@ -20,22 +27,23 @@ def points_of(columns: Mapping[str, NDArray[np.generic]]) -> Points:
     order = np.argsort(times, axis=1, kind="stable")
     times = np.take_along_axis(times, order, axis=1).reshape(-1)
     values = np.take_along_axis(values, order, axis=1).reshape(-1)
+    owners = np.repeat(np.arange(len(order)), len(CORNERS))
     once = np.ones(len(times), np.bool_)
     once[1:] = times[1:] != times[:-1]  # one time is one reading
-    return times[once], values[once]
+    return Points(times[once], values[once], owners[once])
 
 
-def with_gaps(points: Points, gap: timedelta | None, interval: timedelta | None, width: int) -> Points:
+def with_gaps(points: Points, gap: timedelta | None, interval: timedelta | None) -> Points:
     """One null in the middle of every silence longer than the metric's gap, or than five intervals.
 
-    `width` (microseconds) is that of a column: two readings of neighbouring columns may be two widths apart although
-    there are others between them, so that a shorter silence cannot be seen at this zoom.
+    Only the last reading of a column and the first of the next one with readings are true neighbours: between two of
+    one column there may be others.
     """
     longest = gap or (interval * 5 if interval else None)
-    times, values = points
+    times, values, columns = points
     if longest is None or len(times) < 2:
         return points
-    allowed = max(longest // timedelta(microseconds=1), 2 * width)
-    after = np.flatnonzero(np.diff(times) > allowed) + 1
+    silent = np.diff(times) > longest // timedelta(microseconds=1)
+    after = np.flatnonzero(silent & (np.diff(columns) > 0)) + 1
     middles = (times[after - 1] + times[after]) // 2
-    return np.insert(times, after, middles), np.insert(values, after, np.nan)
+    return Points(np.insert(times, after, middles), np.insert(values, after, np.nan), np.insert(columns, after, -1))

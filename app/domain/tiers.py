@@ -80,9 +80,8 @@ def _between(span: Span, holes: list[Span]) -> list[Span]:
 
 
 def price(plan: Plan, interval: timedelta | None, received: int) -> int:
-    """Rows that one series' answer may touch: minutes of the tier, raw readings at the expected interval (one a second
-    where none is set); the steps
-    of the answer, if these are more; and never more than the series has received."""
+    """Rows that one series' answer may touch: minutes of the tier and raw readings at the expected interval (one a
+    second where none is set), or the steps of the answer if these are more; never more than the series has received."""
     raw = max((interval or timedelta(seconds=1)) // timedelta(microseconds=1), 1)
     minutes = sum(span.end - span.start for span in plan.from_tier) // MINUTE
     readings = sum(span.end - span.start for span in plan.from_raw) // raw

@@ -141,7 +141,7 @@ def _plot(series: Series, plan: Plan, columns: Columns | None) -> Plot:
     if columns is None:
         return Plot(series.shown_unit, np.empty(0), np.empty(0), Quality.GOOD, plan.tier)
     gap = series.metric.gap if series.metric else None
-    times, values = with_gaps(points_of(columns), gap, _interval(series), plan.width)
+    times, values, _ = with_gaps(points_of(columns), gap, _interval(series))
     worst = Quality.BAD if columns["bad"].any() else Quality.UNCERTAIN if columns["uncertain"].any() else Quality.GOOD
     return Plot(series.shown_unit, milliseconds(times), values, worst, plan.tier)
 

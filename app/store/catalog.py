@@ -20,8 +20,10 @@ from app.domain.model import (
     PlantId,
 )
 from app.store.database import Database
+from app.store.keys import one_of
 from app.store.tables import lines, machine_type_metrics, machine_types, machines, metrics, plants
 
+LINE_PATH: ColumnElement[str] = plants.c.code + "/" + lines.c.code
 MACHINE_PATH: ColumnElement[str] = plants.c.code + "/" + lines.c.code + "/" + machines.c.code
 _MACHINES = sa.join(machines, lines, machines.c.line_id == lines.c.id).join(plants, lines.c.plant_id == plants.c.id)
 
@@ -41,33 +43,33 @@ class Catalog:
         return await self._count(_plants(scope))
 
     async def plants_by_id(self, scope: PlantId | None, ids: Sequence[PlantId]) -> list[Plant]:
-        return await self._plants(_plants(scope).where(plants.c.id.in_(ids)))
+        return await self._plants(_plants(scope).where(one_of(plants.c.id, ids)))
 
     async def plants_by_code(self, scope: PlantId | None, codes: Sequence[str]) -> list[Plant]:
-        return await self._plants(_plants(scope).where(plants.c.code.in_(codes)))
+        return await self._plants(_plants(scope).where(one_of(plants.c.code, codes)))
 
     async def lines_by_id(self, scope: PlantId | None, ids: Sequence[LineId]) -> list[Line]:
-        return await self._lines(_lines(scope).where(lines.c.id.in_(ids)))
+        return await self._lines(_lines(scope).where(one_of(lines.c.id, ids)))
 
     async def lines_by_path(self, scope: PlantId | None, paths: Sequence[str]) -> list[Line]:
-        return await self._lines(_lines(scope).where(plants.c.code + "/" + lines.c.code == sa.any_(_texts(paths))))
+        return await self._lines(_lines(scope).where(one_of(LINE_PATH, paths)))
 
     async def lines_by_plant(self, scope: PlantId | None, ids: Sequence[PlantId]) -> list[Line]:
-        return await self._lines(_lines(scope).where(lines.c.plant_id.in_(ids)).order_by(lines.c.id))
+        return await self._lines(_lines(scope).where(one_of(lines.c.plant_id, ids)).order_by(lines.c.id))
 
     async def machines_by_id(self, scope: PlantId | None, ids: Sequence[MachineId]) -> list[Machine]:
-        return await self._machines(_machines(scope).where(machines.c.id.in_(ids)))
+        return await self._machines(_machines(scope).where(one_of(machines.c.id, ids)))
 
     async def machines_by_path(self, scope: PlantId | None, paths: Sequence[str]) -> list[Machine]:
-        return await self._machines(_machines(scope).where(sa.any_(_texts(paths)) == MACHINE_PATH))
+        return await self._machines(_machines(scope).where(one_of(MACHINE_PATH, paths)))
 
     async def machines_by_line(self, scope: PlantId | None, ids: Sequence[LineId]) -> list[Machine]:
         """In the order of material flow."""
-        query = _machines(scope).where(machines.c.line_id.in_(ids))
+        query = _machines(scope).where(one_of(machines.c.line_id, ids))
         return await self._machines(query.order_by(machines.c.position, machines.c.id))
 
     async def machines_by_plant(self, scope: PlantId | None, ids: Sequence[PlantId]) -> list[Machine]:
-        query = _machines(scope).where(lines.c.plant_id.in_(ids))
+        query = _machines(scope).where(one_of(lines.c.plant_id, ids))
         return await self._machines(query.order_by(lines.c.id, machines.c.position, machines.c.id))
 
     async def machines(
@@ -81,7 +83,7 @@ class Catalog:
         return await self._count(_filtered(_machines(scope), wanted))
 
     async def machine_types_by_id(self, ids: Sequence[MachineTypeId]) -> list[MachineType]:
-        query = sa.select(machine_types.c.id, machine_types.c.name).where(machine_types.c.id.in_(ids))
+        query = sa.select(machine_types.c.id, machine_types.c.name).where(one_of(machine_types.c.id, ids))
         return [MachineType(row.id, row.name) for row in await self._all(query)]
 
     async def metrics(self) -> list[Metric]:
@@ -93,7 +95,7 @@ class Catalog:
         query = (
             sa.select(owner, *metrics.c)
             .join(metrics, metrics.c.id == machine_type_metrics.c.metric_id)
-            .where(owner.in_(ids))
+            .where(one_of(owner, ids))
             .order_by(metrics.c.name)
         )
         return [
@@ -141,8 +143,7 @@ def _plants(scope: PlantId | None) -> Select[tuple[object, ...]]:
 
 
 def _lines(scope: PlantId | None) -> Select[tuple[object, ...]]:
-    path = (plants.c.code + "/" + lines.c.code).label("path")
-    return _scoped(sa.select(lines, path).join(plants, lines.c.plant_id == plants.c.id), scope)
+    return _scoped(sa.select(lines, LINE_PATH.label("path")).join(plants, lines.c.plant_id == plants.c.id), scope)
 
 
 def _machines(scope: PlantId | None) -> Select[tuple[object, ...]]:
@@ -166,7 +167,3 @@ def _filtered(query: Select[tuple[object, ...]], wanted: MachineFilter) -> Selec
         found = [field.icontains(wanted.search, autoescape=True) for field in (MACHINE_PATH, machines.c.name)]
         query = query.where(sa.or_(*found))
     return query
-
-
-def _texts(values: Sequence[str]) -> ColumnElement[Any]:
-    return sa.cast(list(values), sa.ARRAY(sa.Text))

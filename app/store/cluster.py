@@ -40,6 +40,10 @@ _TIMESCALE = {
 }
 
 
+BUILTIN_LOCALE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+"""Letters beyond ASCII have their upper and lower case, and order stays that of the code points."""
+
+
 async def make(folder: DataFolder, programs: Path, installation: Installation, account: Account) -> None:
     """Makes the files aside and moves them into place when they are whole; whatever goes wrong leaves nothing."""
     draft = folder.path / "pg.new"
@@ -52,6 +56,7 @@ async def make(folder: DataFolder, programs: Path, installation: Installation, a
         code, said = await account.run(
             programs / "initdb",
             *("-D", str(draft), "-U", NAME, "--auth=trust", "--encoding=UTF8", "--locale=C"),
+            *(BUILTIN_LOCALE if installation.major >= 17 else ()),
             *("--data-checksums", "--no-instructions"),
         )
         if code != 0:

@@ -77,7 +77,7 @@ async def open_database(text: str, *, pool: int = 8) -> AsyncIterator[Database]:
         kind = await server_kind(engine)
         if fault := unsupported(kind):
             raise fault
-        yield Database(engine, Timescale() if kind.timescale else Plain(), kind)
+        yield Database(engine, Timescale(kind.extension) if kind.timescale else Plain(), kind)
     finally:
         await engine.dispose()
 

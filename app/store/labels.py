@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.model import SeriesId
 from app.store.database import Database
+from app.store.keys import one_of
 from app.store.tables import metric_labels, series, series_labels
 
 Codes = dict[tuple[SeriesId, str], int]
@@ -25,15 +26,15 @@ class LabelStore:
         async with self._database.begin() as transaction:
             # The lock keeps two bodies from giving one code to two texts.
             await transaction.execute(
-                sa.select(series.c.id).where(series.c.id.in_(ids)).order_by(series.c.id).with_for_update()
+                sa.select(series.c.id).where(one_of(series.c.id, ids)).order_by(series.c.id).with_for_update()
             )
             of_metric = (
                 sa.select(series.c.id, metric_labels.c.text, metric_labels.c.code)
                 .join(metric_labels, metric_labels.c.metric_id == series.c.metric_id)
-                .where(series.c.id.in_(ids))
+                .where(one_of(series.c.id, ids))
             )
             own = sa.select(series_labels.c.series_id, series_labels.c.text, series_labels.c.code).where(
-                series_labels.c.series_id.in_(ids)
+                one_of(series_labels.c.series_id, ids)
             )
             known: dict[SeriesId, dict[str, int]] = {number: {} for number in ids}
             for query in (own, of_metric):

@@ -11,6 +11,7 @@ from app.domain.addresses import Address, SeriesKey
 from app.domain.model import MetricKind, SeriesId
 from app.store.catalog import MACHINE_PATH
 from app.store.database import Database
+from app.store.keys import one_of
 from app.store.tables import lines, machines, metrics, plants, series
 
 CATALOG_LOCK = 7_463_003
@@ -63,7 +64,7 @@ class Registration:
                 rows,
             )
             found = await transaction.execute(
-                sa.select(metrics.c.name, metrics.c.unit).where(metrics.c.name.in_(units))
+                sa.select(metrics.c.name, metrics.c.unit).where(one_of(metrics.c.name, units))
             )
             return {name: unit for name, unit in found if unit != units[name]}
 
@@ -136,10 +137,8 @@ _NEW_MACHINES = sa.text(
 
 async def _known(transaction: Transaction, keys: Sequence[SeriesKey]) -> dict[SeriesKey, SeriesId]:
     """Series by source; for keys that name machine and metric, by what is mapped there first."""
-    sources = sa.cast([key.source for key in keys], sa.ARRAY(sa.Text))
-    found = await transaction.execute(
-        sa.select(series.c.source, series.c.id).where(series.c.source == sa.any_(sources))
-    )
+    wanted = one_of(series.c.source, [key.source for key in keys])
+    found = await transaction.execute(sa.select(series.c.source, series.c.id).where(wanted))
     ids = {source: SeriesId(number) for source, number in found}
     claims = await _claims(transaction, {key.address for key in keys if key.named and key.address})
     known = {}

@@ -10,6 +10,7 @@ from app.domain.model import Label, MachineId, PlantId, Reading, Series, SeriesI
 from app.domain.quality import unsigned
 from app.store.catalog import metric_of
 from app.store.database import Database
+from app.store.keys import one_of
 from app.store.tables import latest, lines, machines, metric_labels, metrics, series, series_labels
 
 _METRIC = {column.name: column.label(f"its_{column.name}") for column in metrics.c}
@@ -25,11 +26,11 @@ class SeriesCatalog:
         self._database = database
 
     async def by_id(self, scope: PlantId | None, ids: Sequence[SeriesId]) -> list[Series]:
-        return [_series(row) for row in await self._all(_select(scope).where(series.c.id.in_(ids)))]
+        return [_series(row) for row in await self._all(_select(scope).where(one_of(series.c.id, ids)))]
 
     async def by_machine(self, scope: PlantId | None, ids: Sequence[MachineId]) -> list[Series]:
         """All series of these machines, by metric name."""
-        query = _select(scope).where(series.c.machine_id.in_(ids)).order_by(metrics.c.name)
+        query = _select(scope).where(one_of(series.c.machine_id, ids)).order_by(metrics.c.name)
         return [_series(row) for row in await self._all(query)]
 
     async def unmapped(self, search: str | None, after: Busyness | None, limit: int) -> list[tuple[Busyness, Series]]:
@@ -37,7 +38,7 @@ class SeriesCatalog:
         query = _unmapped(_select(None), search).order_by(_RECEIVED.desc(), series.c.id).limit(limit)
         if after is not None:
             received, number = after
-            alike = sa.and_(_RECEIVED.in_([received]), series.c.id > number)
+            alike = sa.and_(sa.literal(received) == _RECEIVED, series.c.id > number)
             query = query.where(sa.or_(received > _RECEIVED, alike))
         return [((row.received, row.id), _series(row)) for row in await self._all(query)]
 
@@ -51,10 +52,10 @@ class SeriesCatalog:
         of_metric = (
             sa.select(series.c.id, metric_labels.c.code, metric_labels.c.text)
             .join(metric_labels, metric_labels.c.metric_id == series.c.metric_id)
-            .where(series.c.id.in_(ids))
+            .where(one_of(series.c.id, ids))
         )
         own = sa.select(series_labels.c.series_id, series_labels.c.code, series_labels.c.text).where(
-            series_labels.c.series_id.in_(ids)
+            one_of(series_labels.c.series_id, ids)
         )
         both = sa.union_all(of_metric, own).subquery()
         return [(row.id, Label(row.code, row.text)) for row in await self._all(sa.select(both).order_by(both.c.code))]
@@ -68,7 +69,7 @@ class SeriesCatalog:
             .join(series, series.c.id == latest.c.series_id)
             .outerjoin(series_labels, own)
             .outerjoin(metric_labels, of_metric)
-            .where(latest.c.series_id.in_(ids))
+            .where(one_of(latest.c.series_id, ids))
         )
         return [
             (row.series_id, Reading(row.time, row.value, unsigned(row.quality), row.text))

@@ -21,6 +21,11 @@ class ServerKind:
     license: str | None
 
     @property
+    def extension(self) -> tuple[int, ...]:
+        """Major and minor version of TimescaleDB; empty without it."""
+        return tuple(int(part) for part in (self.timescale or "").split("-")[0].split(".")[:2] if part)
+
+    @property
     def sentence(self) -> str:
         extension = f" with TimescaleDB {self.timescale}" if self.timescale else " without TimescaleDB"
         return f"PostgreSQL {self.version}{extension}"
@@ -35,7 +40,7 @@ def unsupported(kind: ServerKind) -> UnsupportedServer | None:
         )
     if kind.timescale is None:
         return None
-    if tuple(int(part) for part in kind.timescale.split("-")[0].split(".")[:2]) < OLDEST_TIMESCALE:
+    if kind.extension < OLDEST_TIMESCALE:
         return UnsupportedServer(
             f"The database has TimescaleDB {kind.timescale}; Linegraph needs 2.20 or newer.",
             "Install a newer timescaledb package and run ALTER EXTENSION timescaledb UPDATE.",

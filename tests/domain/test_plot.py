@@ -64,12 +64,12 @@ def test_any_columns_give_at_most_four_of_their_own_readings_with_both_extremes(
 
 def gapped(times: list[int], gap: int | None, interval: int | None, width: int = 1) -> list[int]:
     """Times of the nulls in whole seconds, doubled so that a middle is whole."""
-    points = np.array(times, np.int64) * SECOND, np.ones(len(times))
+    column = np.array(times, np.int64)
+    points = Points(column * SECOND, np.ones(len(times)), column // width)
     found = with_gaps(
         points,
         None if gap is None else timedelta(seconds=gap),
         None if interval is None else timedelta(seconds=interval),
-        width,
     )
     assert [time for time, value in listed(found) if not np.isnan(value)] == [time * SECOND for time in times]
     assert (np.diff(found[0]) > 0).all()
@@ -88,5 +88,6 @@ def test_one_null_in_the_middle_of_every_silence_longer_than_the_gap() -> None:
     assert gapped([], 1, 1) == gapped([5], 1, 1) == []
 
 
-def test_a_silence_beyond_two_columns_is_seen_at_any_zoom() -> None:
-    assert gapped([0, 60, 200], 1, None, width=30 * SECOND) == [260]
+def test_a_silence_is_seen_between_columns_and_never_within_one() -> None:
+    assert gapped([0, 50, 160, 170], 30, None, width=60) == [210], "one column wide, and still a gap"
+    assert gapped([0, 59, 60, 119], 30, None, width=60) == [], "within a column there may be others between"
