@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.main import House, application, open_service
-from app.observe import Observer
+from app.observe import Observer, start_logging
 from app.settings import Settings
 from app.store.database import Database, open_database
 from app.store.migration import migrate
@@ -22,6 +22,12 @@ _NUMBERS = itertools.count()
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logging() -> None:
+    """As users have it: without it each traceback is drawn in colours, which takes a second."""
+    start_logging("INFO")
 
 
 @pytest.fixture(scope="session")

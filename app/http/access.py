@@ -1,8 +1,7 @@
 """Who is asking: tokens in headers as GraphQL and InfluxDB clients send them, and doors that open on loopback only."""
 
 import base64
-import binascii
-from urllib.parse import urlsplit
+import re
 
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
@@ -13,6 +12,8 @@ from app.http.service import service_of
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
+_LOOPBACK_HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
+
 
 async def viewer_of(connection: HTTPConnection) -> Viewer:
     """Who asks; Unauthenticated where nobody known does."""
@@ -20,15 +21,20 @@ async def viewer_of(connection: HTTPConnection) -> Viewer:
 
 
 def token_of(connection: HTTPConnection) -> str | None:
-    """`Bearer T` or `Token T`; version 1 clients of InfluxDB send it as the password, in Basic or as `p=`."""
+    """`Bearer T` or `Token T`; version 1 clients of InfluxDB send it as the password, in Basic, as `p=` or `Token U:T`.
+
+    A colon is in no token.
+    """
     scheme, _, value = connection.headers.get("authorization", "").partition(" ")
     match scheme.lower():
-        case "bearer" | "token":
+        case "bearer":
             return value.strip()
+        case "token":
+            return value.strip().rpartition(":")[2]
         case "basic":
             try:
-                return base64.b64decode(value, validate=True).decode().partition(":")[2]
-            except (binascii.Error, UnicodeDecodeError):
+                return base64.b64decode(value.strip(), validate=True).decode().partition(":")[2]
+            except ValueError:  # no base64, no ASCII, or no UTF-8 inside
                 return None
     return connection.query_params.get("p")
 
@@ -56,13 +62,6 @@ class LoopbackOnly:
 def _from_here(scope: Scope) -> bool:
     headers = HTTPConnection(scope).headers
     host, origin = headers.get("host", ""), headers.get("origin")
-    if _name(f"//{host}") not in LOOPBACK:
+    if not _LOOPBACK_HOST.fullmatch(host):
         return False
     return origin is None or origin in (f"http://{host}", f"https://{host}")
-
-
-def _name(address: str) -> str | None:
-    try:
-        return urlsplit(address).hostname
-    except ValueError:
-        return None

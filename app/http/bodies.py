@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from app.errors import BadInput, Busy, TooLarge, TooSlow
 
@@ -17,10 +17,10 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 
 class Bodies:
-    """`limit` is the most that one body may hold, `together` the most of all that are being read or stored."""
+    """`limit` is the most that one body may hold, packed or not; `together` of all that are being read or stored."""
 
     def __init__(self, *, limit: int, together: int, timeout: timedelta) -> None:
-        self._limit = limit
+        self._limit = min(limit, together)  # one that never fits must not be told to come back later
         self._together = together
         self._timeout = timeout.total_seconds()
         self._held = 0
@@ -29,21 +29,37 @@ class Bodies:
     async def read(self, request: Request) -> AsyncIterator[bytes]:
         """The whole body, unpacked; its memory counts until the block is left.
 
-        TooLarge; TooSlow; Busy where all bodies together take too much; BadInput for a broken or unknown packing.
+        TooLarge; TooSlow; Busy where all bodies together take too much; BadInput for a broken or unknown packing, or
+        a body that its sender gave up.
         """
         body = bytearray()
         try:
             async with _in_time(self._timeout):
-                async for piece in _unpacked(request):
+                async for piece in _unpacked(request.headers.get("content-encoding"), self._sent(request)):
                     self._hold(len(piece), len(body))
                     body += piece
             yield bytes(body)
         finally:
             self._held -= len(body)
 
-    def _hold(self, size: int, before: int) -> None:
-        if before + size > self._limit:
+    async def _sent(self, request: Request) -> AsyncIterator[bytes]:
+        """The body as it was sent, in pieces. Its size counts too: gzip may go on for ever and hold nothing."""
+        size = 0
+        try:
+            async for sent in request.stream():
+                size += len(sent)
+                self._bound(size)
+                for start in range(0, len(sent), PIECE):
+                    yield sent[start : start + PIECE]
+        except ClientDisconnect as error:
+            raise BadInput("The connection was closed before the body had arrived.", "Send it whole.") from error
+
+    def _bound(self, size: int) -> None:
+        if size > self._limit:
             raise TooLarge(f"The body is larger than {self._limit:,} bytes.", "Send it in smaller bodies.")
+
+    def _hold(self, size: int, before: int) -> None:
+        self._bound(before + size)
         if self._held + size > self._together:
             raise Busy("Too many bodies are being taken in at once.", "Send the same again in a moment.")
         self._held += size
@@ -58,23 +74,20 @@ async def _in_time(seconds: float) -> AsyncIterator[None]:
         raise TooSlow(f"The body took longer than {seconds:g} s to arrive.", "Send smaller bodies.") from error
 
 
-async def _unpacked(request: Request) -> AsyncIterator[bytes]:
-    packing = request.headers.get("content-encoding", "identity").lower()
-    if packing == "identity":
-        async for piece in request.stream():
-            yield piece
-    elif packing == "gzip":
-        async for piece in _gunzipped(request):
-            yield piece
-    else:
-        raise BadInput(f"The content encoding {packing[:40]!r} is not known.", "Send gzip, or send it as it is.")
+def _unpacked(packing: str | None, sent: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    match (packing or "identity").strip().lower():
+        case "identity":
+            return sent
+        case "gzip":
+            return _gunzipped(sent)
+    raise BadInput(f"The content encoding {str(packing)[:40]!r} is not known.", "Send gzip, or send it as it is.")
 
 
-async def _gunzipped(request: Request) -> AsyncIterator[bytes]:
+async def _gunzipped(sent: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Gzip may hold several members, one after the other; each ends with a checksum of its own."""
     unpacker, begun = zlib.decompressobj(_GZIP), False
     try:
-        async for packed in request.stream():
+        async for packed in sent:
             while packed:
                 if unpacker.eof:
                     unpacker = zlib.decompressobj(_GZIP)

@@ -9,7 +9,7 @@ from app.domain.access import Viewer
 from app.domain.batch import Batch, Decoded, Refusal
 from app.domain.instants import width
 from app.ingest.commit import Committer
-from app.ingest.resolution import payload_of
+from app.ingest.resolution import refusal_of
 from app.store.engines import CHUNK
 
 NAMED_IN_REPLY = 100
@@ -88,5 +88,5 @@ class Delivery:
 def _without(
     batch: Batch, refused: np.ndarray[tuple[int], np.dtype[np.bool_]], reason: str, refusals: list[Refusal]
 ) -> Batch:
-    refusals += [Refusal(f"reading {at + 1}", reason, payload_of(batch, int(at))) for at in np.flatnonzero(refused)]
+    refusals += [refusal_of(batch, at, reason) for at in np.flatnonzero(refused).tolist()]
     return batch.only(~refused)

@@ -28,6 +28,7 @@ class Gathering:
         self._waiting: list[_Waiting] = []
         self._rows = 0
         self._arrived = asyncio.Event()
+        self._stopped = False
 
     async def store(self, batch: Batch) -> list[Refusal]:
         """Returns once the batch is committed, with the readings that were refused on the way.
@@ -36,6 +37,8 @@ class Gathering:
         """
         if not len(batch):
             return []
+        if self._stopped:
+            raise _stopping()
         if self._rows + len(batch) > self._limit and self._waiting:
             self._observer.busy("the queue is full")
             raise Busy(f"{self._rows} readings are waiting to be stored.", "Send the same again in a moment.")
@@ -52,8 +55,9 @@ class Gathering:
                 await self._arrived.wait()
                 await self._commit(self._take())
         finally:
+            self._stopped = True
             for waiting in self._waiting:
-                _fail(waiting, StoreUnavailable("The service is stopping.", "Send it again in a moment.", 5))
+                _fail(waiting, _stopping())
 
     def _take(self) -> list[_Waiting]:
         taken, rows = 0, 0
@@ -67,22 +71,29 @@ class Gathering:
 
     async def _commit(self, group: list[_Waiting]) -> None:
         try:
-            refusals = await self._together(group)
-            for waiting, refused in zip(group, refusals, strict=True):
-                if not waiting.done.done():
-                    waiting.done.set_result(refused)
+            await self._settle(group)
         except asyncio.CancelledError:
             for waiting in group:
-                _fail(waiting, StoreUnavailable("The service is stopping.", "Send it again in a moment.", 5))
+                _fail(waiting, _stopping())
             raise
-        except StoreUnavailable as error:
-            self._observer.store_lost("commit", error)
-            for waiting in group:
-                _fail(waiting, error)
-        except Exception as error:
-            await self._alone(group, error)
         finally:
             self._rows -= sum(len(waiting.batch) for waiting in group)
+
+    async def _settle(self, group: list[_Waiting]) -> None:
+        try:
+            refusals = await self._together(group)
+        except StoreUnavailable as error:
+            self._lose(group, error)
+        except Exception as error:
+            await self._alone(group, error)
+        else:
+            for waiting, refused in zip(group, refusals, strict=True):
+                _tell(waiting, refused)
+
+    def _lose(self, group: list[_Waiting], error: StoreUnavailable) -> None:
+        self._observer.store_lost("commit", error)
+        for waiting in group:
+            _fail(waiting, error)
 
     async def _together(self, group: list[_Waiting]) -> list[list[Refusal]]:
         if any(waiting.batch.texts for waiting in group) and len(group) > 1:
@@ -99,10 +110,22 @@ class Gathering:
             return
         for waiting in group:
             try:
-                waiting.done.set_result(list((await self._committer.commit(waiting.batch)).refusals))
+                _tell(waiting, list((await self._committer.commit(waiting.batch)).refusals))
+            except StoreUnavailable as lost:
+                self._lose(group, lost)  # those who were told already stay told
+                return
             except Exception as own:
                 self._observer.failed("commit", own)
                 _fail(waiting, own)
+
+
+def _stopping() -> StoreUnavailable:
+    return StoreUnavailable("The service is stopping.", "Send it again in a moment.", 5)
+
+
+def _tell(waiting: _Waiting, refused: list[Refusal]) -> None:
+    if not waiting.done.done():
+        waiting.done.set_result(refused)
 
 
 def _fail(waiting: _Waiting, error: Exception) -> None:

@@ -1,23 +1,26 @@
 """What the service takes in: a body of a protocol becomes parts, and each part is stored before the next is read."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+import numpy as np
 
 from app.domain.access import Viewer
-from app.domain.batch import Decoded
+from app.domain.batch import Decoded, Refusal, of_columns
 from app.domain.instants import microseconds
 from app.domain.limits import Limits
 from app.ingest.commit import Committer
 from app.ingest.delivery import Delivery, Receipt
-from app.ingest.gathering import Gathering
+from app.ingest.gathering import ROWS_A_COMMIT, Gathering
 from app.sources import json_columns
 from app.sources.line_protocol import LineProtocol
 from app.sources.line_protocol_cuts import parts
 
 PART = 1 << 18
-"""Bytes decoded at once: the worst of them take a fifth of a second."""
+"""Bytes decoded at once, and the longest line: the worst of them take a fifth of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +48,54 @@ class Intake:
         """InfluxDB line protocol; BadInput for a precision that is not known."""
         now = datetime.now(UTC)
         limits = self._acceptance.limits(now)
-        decoded = (
-            self._line_protocol.decode(part, precision, microseconds(now), limits, first_line)
-            for part, first_line in parts(body, PART)
-        )
-        return await self._deliver(decoded, "line protocol", viewer)
+        delivery = self._delivery("line protocol", viewer)
+        async for part, first_line in _parts(body):
+            if len(part) > PART:
+                await delivery.take(_too_long(part, first_line))
+            else:
+                await delivery.take(self._line_protocol.decode(part, precision, microseconds(now), limits, first_line))
+        return delivery.receipt
 
     async def json_columns(self, body: bytes, viewer: Viewer) -> Receipt:
         """Columns as JSON; BadInput for a body that has another shape."""
         now = datetime.now(UTC)
-        decoded = json_columns.decode(body, microseconds(now), self._acceptance.limits(now))
-        return await self._deliver([decoded], "json", viewer)
+        delivery = self._delivery("json", viewer)
+        limits = self._acceptance.limits(now)
+        # JSON cannot be decoded in parts: in a thread, a large body does not keep others waiting.
+        for part in _split(await asyncio.to_thread(json_columns.decode, body, microseconds(now), limits)):
+            await delivery.take(part)
+        return delivery.receipt
 
-    async def _deliver(self, parts: Iterable[Decoded], source: str, viewer: Viewer) -> Receipt:
-        delivery = Delivery(
+    def _delivery(self, source: str, viewer: Viewer) -> Delivery:
+        return Delivery(
             self._committer, self._gathering.store, source=source, viewer=viewer, new_chunks=self._acceptance.new_chunks
         )
-        for part in parts:
-            await delivery.take(part)
-            await asyncio.sleep(0)  # a large body must not keep others waiting
-        return delivery.receipt
+
+
+async def _parts(body: bytes) -> AsyncIterator[tuple[bytes, int]]:
+    """Pieces cut between lines. A line full of quotation marks takes its time to end: others are served meanwhile."""
+    pieces = parts(body, PART)
+    if len(body) <= PART:
+        for piece in pieces:
+            yield piece
+        return
+    while found := await asyncio.to_thread(list, islice(pieces, 1)):
+        yield found[0]
+
+
+def _too_long(line: bytes, number: int) -> Decoded:
+    """A piece can only be longer than PART where it is one line."""
+    reason = f"the line is longer than {PART:,} bytes"
+    nothing = of_columns([], [], [], [], [], [], [])
+    return Decoded(nothing, [Refusal(f"line {number}", reason, line.rstrip(b"\r\n"))])
+
+
+def _split(decoded: Decoded) -> Iterator[Decoded]:
+    """In parts of one commit each: a large body waits its turn like all others, and no statement grows without end."""
+    batch, refusals = decoded.batch, decoded.refusals
+    if len(batch) <= ROWS_A_COMMIT:
+        yield decoded
+        return
+    place = np.arange(len(batch)) // ROWS_A_COMMIT
+    for part in range(int(place[-1]) + 1):
+        yield Decoded(batch.only(place == part), refusals if part == 0 else [])

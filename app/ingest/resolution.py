@@ -33,7 +33,7 @@ class Resolution:
         if not refused.any():
             return settled(series, batch.times, values, batch.statuses), []
         reason = "the series has as many labels as it may have (LINEGRAPH_LABELS)"
-        refusals = [Refusal(f"reading {at + 1}", reason, payload_of(batch, int(at))) for at in np.flatnonzero(refused)]
+        refusals = [refusal_of(batch, at, reason) for at in np.flatnonzero(refused).tolist()]
         keep = ~refused
         return settled(series[keep], batch.times[keep], values[keep], batch.statuses[keep]), refusals
 
@@ -72,23 +72,20 @@ class Resolution:
         return values, refused
 
     async def _learn(self, pairs: dict[tuple[SeriesId, str], None]) -> None:
+        if len(self._codes) > REMEMBERED:
+            self._codes.clear()
         wanted: dict[SeriesId, list[str]] = {}
         for number, text in pairs:
             if (number, text) not in self._codes:
                 # Both booleans get their codes at once, so that false is 0 and true is 1 whichever comes first.
                 wanted.setdefault(number, []).extend(["false", "true"] if text in ("false", "true") else [text])
-        if not wanted:
-            return
-        if len(self._codes) > REMEMBERED:
-            self._codes.clear()
-            wanted = {}
-            for number, text in pairs:
-                wanted.setdefault(number, []).append(text)
-        self._codes |= await self._labels.codes(wanted)
+        if wanted:
+            self._codes |= await self._labels.codes(wanted)
 
 
-def payload_of(batch: Batch, at: int) -> bytes:
-    """A reading that has left its line behind, in words that a person can send again."""
+def refusal_of(batch: Batch, at: int, reason: str) -> Refusal:
+    """A reading that has left its line behind is named by its series and time, and kept in words."""
+    source, time = batch.keys[batch.series[at]].source, instant(int(batch.times[at])).isoformat()
     text = int(batch.text[at])
     value = repr(batch.texts[text]) if text != NO_TEXT else repr(float(batch.values[at]))
-    return f"{batch.keys[batch.series[at]].source} {value} {instant(int(batch.times[at])).isoformat()}".encode()
+    return Refusal(f"{source} at {time}", reason, f"{source} {value} {time}".encode())

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
+import psycopg
 import sqlalchemy
 from sqlalchemy.ext.asyncio import AsyncConnection as Transaction
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -31,8 +32,8 @@ class Database:
     async def begin(self) -> AsyncIterator[Transaction]:
         """A transaction for SQLAlchemy statements: committed at the end, rolled back on an error."""
         with translated():
-            async with self._pool.begin() as transaction:
-                yield transaction
+            async with self._pool.connect() as connection, _left_if_useless(connection), connection.begin():
+                yield connection
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[Transaction]:
@@ -48,7 +49,7 @@ class Database:
         Without `autocommit` the statements are one transaction, as with `begin`; with it, each stands by itself.
         """
         with translated():
-            async with (self._single if autocommit else self._pool).connect() as borrowed:
+            async with (self._single if autocommit else self._pool).connect() as borrowed, _left_if_useless(borrowed):
                 connection = await _underneath(borrowed)
                 yield connection
                 if not autocommit:
@@ -80,6 +81,18 @@ async def open_database(text: str, *, pool: int = 8) -> AsyncIterator[Database]:
         yield Database(engine, Timescale(kind.extension) if kind.timescale else Plain(), kind)
     finally:
         await engine.dispose()
+
+
+@asynccontextmanager
+async def _left_if_useless(connection: Transaction) -> AsyncIterator[None]:
+    """A session that is broken, or that may not write although its server may again: the next asker gets a new one."""
+    try:
+        yield
+    except (psycopg.Error, sqlalchemy.exc.DBAPIError) as error:
+        cause = error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error
+        if isinstance(cause, psycopg.OperationalError | psycopg.errors.ReadOnlySqlTransaction):
+            await connection.invalidate()
+        raise
 
 
 def _teach_columns(connection: Any, _record: object) -> None:

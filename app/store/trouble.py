@@ -8,7 +8,7 @@ import sqlalchemy
 
 from app.errors import StoreUnavailable
 
-LATER = "Nothing of this request was stored; send it again. The service goes on by itself when the database is back."
+LATER = "Send it again: what is stored already does no harm. The service goes on by itself when the database is back."
 AT_FIRST = "Start the database, or correct LINEGRAPH_DATABASE_URL."
 
 

@@ -1,0 +1,1 @@
+"""Tests of batches on their way in."""
