@@ -1,6 +1,7 @@
 """The front door: opens the store, starts what runs beside it, mounts the doors; the only one that sees every room."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -205,6 +206,9 @@ async def _listen(service: Service, settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=10,
     )
+    # What is there now stays: without this the collector walks all of it, 50 ms, every few bodies of line protocol.
+    gc.collect()
+    gc.freeze()
     await uvicorn.Server(config).serve()
 
 

@@ -19,8 +19,8 @@ from app.sources import json_columns
 from app.sources.line_protocol import LineProtocol
 from app.sources.line_protocol_cuts import parts
 
-PART = 1 << 18
-"""Bytes decoded at once, and the longest line: the worst of them take a fifth of a second."""
+PART = 1 << 19
+"""Bytes decoded at once, and the longest line: 5,000 usual lines are one part, the worst part takes 0.4 s."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Turns a batch of source names and texts into rows of known series."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +18,7 @@ REMEMBERED = 200_000
 
 
 class Resolution:
-    """Remembers which series and codes stand for which names."""
+    """Remembers which series and codes stand for which names; several batches may ask at once."""
 
     def __init__(self, registration: Registration, labels: LabelStore) -> None:
         self._registration = registration
@@ -37,24 +39,21 @@ class Resolution:
         keep = ~refused
         return settled(series[keep], batch.times[keep], values[keep], batch.statuses[keep]), refusals
 
-    def forget(self) -> None:
-        """Series were mapped or labels changed elsewhere: ask the store again."""
-        self._series.clear()
-        self._codes.clear()
-
     async def _ids(self, batch: Batch) -> NDArray[np.int32]:
         """The series of every key that has readings; a key whose readings were all refused makes no series."""
         used = np.zeros(len(batch.keys), np.bool_)
         used[batch.series] = True
         places = np.flatnonzero(used).tolist()
         keys = [batch.keys[place] for place in places]
-        if new := [key for key in keys if key not in self._series]:
-            if len(self._series) + len(new) > REMEMBERED:
+        known = {key: self._series[key] for key in keys if key in self._series}
+        if new := [key for key in keys if key not in known]:
+            found = await self._registration.series_by_key(new)
+            if len(self._series) + len(found) > REMEMBERED:
                 self._series.clear()
-                new = keys
-            self._series |= await self._registration.series_by_key(new)
+            self._series |= found
+            known |= found
         ids = np.zeros(len(batch.keys), np.int32)
-        ids[places] = [self._series[key] for key in keys]
+        ids[places] = [known[key] for key in keys]
         return ids
 
     async def _coded(self, batch: Batch, series: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -64,23 +63,31 @@ class Resolution:
             (SeriesId(number), batch.texts[text])
             for number, text in zip(series[spoken].tolist(), batch.text[spoken].tolist(), strict=True)
         ]
-        await self._learn(dict.fromkeys(pairs))
+        codes = await self._learnt(dict.fromkeys(pairs))
         values = batch.values.copy()
-        values[spoken] = [self._codes.get(pair, np.nan) for pair in pairs]
+        values[spoken] = [codes.get(pair, np.nan) for pair in pairs]
         refused = np.zeros(len(batch), np.bool_)
         refused[spoken] = np.isnan(values[spoken])
         return values, refused
 
-    async def _learn(self, pairs: dict[tuple[SeriesId, str], None]) -> None:
-        if len(self._codes) > REMEMBERED:
-            self._codes.clear()
+    async def _learnt(self, pairs: Iterable[tuple[SeriesId, str]]) -> Codes:
+        """The codes of these texts, new ones included; those beyond the limit have none."""
+        codes: Codes = {}
         wanted: dict[SeriesId, list[str]] = {}
         for number, text in pairs:
-            if (number, text) not in self._codes:
+            code = self._codes.get((number, text))
+            if code is not None:
+                codes[number, text] = code
+            else:
                 # Both booleans get their codes at once, so that false is 0 and true is 1 whichever comes first.
                 wanted.setdefault(number, []).extend(["false", "true"] if text in ("false", "true") else [text])
         if wanted:
-            self._codes |= await self._labels.codes(wanted)
+            found = await self._labels.codes(wanted)
+            if len(self._codes) + len(found) > REMEMBERED:
+                self._codes.clear()
+            self._codes |= found
+            codes |= found
+        return codes
 
 
 def refusal_of(batch: Batch, at: int, reason: str) -> Refusal:

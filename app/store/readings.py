@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from app.domain.instants import width
 from app.domain.rows import Rows
+from app.errors import StoreUnavailable
 from app.store.arrivals import Stored, arrive
 from app.store.database import Database
 from app.store.engines import CHUNK
@@ -55,7 +56,11 @@ class ReadingWriter:
         try:
             async with self._database.driver() as connection:
                 return await arrive(connection, rows, trust_latest=True)
-        except psycopg.errors.UniqueViolation:
-            # Another process has stored newer rows of these series since `latest` was read.
+        except (psycopg.errors.UniqueViolation, StoreUnavailable) as error:
+            # Another writer has stored newer rows of these series since `latest` was read, or both waited in a ring.
+            if not isinstance(
+                error.__cause__ or error, psycopg.errors.UniqueViolation | psycopg.errors.DeadlockDetected
+            ):
+                raise
             async with self._database.driver() as connection:
                 return await arrive(connection, rows, trust_latest=False)

@@ -14,7 +14,7 @@ import structlog
 from app.domain.addresses import SeriesKey
 from app.domain.batch import NO_TEXT, Batch, Refusal, of_columns
 from app.errors import Busy, StoreUnavailable
-from app.ingest.gathering import Gathering
+from app.ingest.gathering import WRITERS, Gathering
 from app.main import House
 from app.store.database import Database
 from app.store.tables import readings
@@ -85,7 +85,7 @@ async def test_requests_that_arrive_during_a_commit_share_the_next(
         assert {(await task).status_code for task in (first, *others)} == {204}
     assert await count(database, readings) == 21
     commits = await rows(database, sa.select(sa.literal_column("xmin::text")).select_from(readings).distinct())
-    assert len(commits) == 2
+    assert len(commits) <= WRITERS + 1
 
 
 async def test_a_full_queue_refuses_and_keeps_its_promises(database: Database, database_url: str) -> None:
