@@ -9,7 +9,7 @@ from app.ingest.commit import Committed, Committer
 from app.observe import Observer
 
 WRITERS = 3
-"""While one commit waits for the disk, the next is copied: 0.38 of a plain COPY with one, 0.45 with three, no more with four."""
+"""While one commit waits for the disk, the next is copied: 0.38 of a plain COPY with one, 0.45 with three or four."""
 
 ROWS_A_COMMIT = 50_000
 """Beyond, a commit gains nothing and its waiters wait longer."""
