@@ -191,9 +191,8 @@ def test_parts_are_made_while_running_and_only_then(week: Drawn) -> None:
         minute = (np.diff(times) == MINUTE) & (times[1:] != MONDAY)
         stopped = (status[:-1] != RUN) & (status[1:] != RUN) & minute
         running = (status[:-1] == RUN) & (status[1:] == RUN) & minute
-        made = np.diff(parts)
         assert set(np.unique(status)) == {IDLE, RUN, FAULT, SETUP}
-        assert (made[running] > 0).mean() > 0.7
+        assert ((made := np.diff(parts))[running] > 0).mean() > 0.7
         assert made[stopped].sum() <= 0.02 * made[running].sum()
 
 
