@@ -110,8 +110,8 @@ BAD_LINES: dict[bytes, str] = {
     b"m": "no fields",
     b"m,tag= value=1 1": "has no value",
     b'm value="never closed': "not closed",
-    b"m " + HUGE_FIELDS + b" 1": "longer than 262,144 bytes",
-    b"x" * 10_000_000: "longer than 262,144 bytes",
+    b"m " + HUGE_FIELDS + b" 1": "longer than 524,288 bytes",
+    b"x" * 10_000_000: "longer than 524,288 bytes",
 }  # fmt: skip
 
 
