@@ -11,9 +11,10 @@ _COMMA = re.compile(r"(?<!\\),")
 _EQUALS = re.compile(r"(?<!\\)=")
 _ESCAPED_SEPARATOR = re.compile(r"\\([,= ])")
 _ESCAPED_IN_TEXT = re.compile(r'\\(["\\])')
+# No possessive quantifiers: inside a group, Python 3.11 before 3.11.5 does not match with them what it should.
 _FIELD = re.compile(
-    r"([^,= ]*+(?:(?<=\\)[,= ][^,= ]*+)*+)="  # a name, in which a backslash makes a separator ordinary
-    r'(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"|([^, ]*+))',  # a text, or anything up to a separator
+    r"([^,= ]*(?:(?<=\\)[,= ][^,= ]*)*)="  # a name, in which a backslash makes a separator ordinary
+    r'(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^, ]*))',  # a text, or anything up to a separator
     re.DOTALL,
 )
 _FLOAT = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
