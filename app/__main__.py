@@ -238,6 +238,34 @@ async def _import(opened: front_door.House, files: list[Path], form: dict[str, A
     )
 
 
+@main.command()
+@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="The running service.")
+@click.option("--token", help="A token that reads and writes; the demo asks for none.")
+@click.option("--machines", type=click.IntRange(1, 1000), default=10, show_default=True)
+@click.option("--days", type=click.FloatRange(0, 366, min_open=True), default=2, show_default=True)
+@click.option("--interval", default="PT10S", show_default=True, help="Between readings of a series.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another number, another plant.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Readings a second [as fast as possible].")
+@click.option("--model", type=click.Path(dir_okay=False, path_type=Path), help="Only write the model FILE.")
+@click.option("--check", is_flag=True, help="Compare every bucket with plain Python; exit 1 where one differs.")
+def simulate(model: Path | None, **options: Any) -> None:
+    """Send a messy plant to a running service, and check its numbers."""
+    # Imported here: no other command needs an HTTP client.
+    from simulation import run as simulation
+
+    async def work(_: Settings) -> None:
+        try:
+            if model is not None:
+                _write(model, simulation.model_text(**options))
+                say(f"Now `linegraph model apply {model}`, and then the same command without --model.")
+            elif not await simulation.simulate(**options, say=say):
+                sys.exit(1)
+        except simulation.Trouble as trouble:
+            raise LinegraphError(trouble.message, trouble.hint) from trouble
+
+    run(work)
+
+
 async def _model(settings: Settings, file: Path, *, apply: bool) -> None:
     text = _read(file)
     async with house(settings) as opened:

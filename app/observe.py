@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
 
@@ -71,8 +72,12 @@ class Observer:
         self._failures.labels(kind).inc()
         log.warning("the database is not available", during=kind, error=str(error))
 
-    def refreshed(self, tier: str, spans: int, seconds: float) -> None:
-        log.debug("refreshed", tier=tier, spans=spans, seconds=round(seconds, 3))
+    def refreshed(self, spans: int, errors: Sequence[str], seconds: float) -> None:
+        """One turn over the tiers; spans that failed are read from raw rows until a later turn succeeds."""
+        log.debug("refreshed", spans=spans, seconds=round(seconds, 3))
+        for error in errors:
+            self._failures.labels("refresh").inc()
+            log.error("a span of the tiers cannot be refreshed and is read from raw rows meanwhile", span=error)
 
     def lagging(self, tier: str, seconds: float) -> None:
         self._lag.labels(tier).set(seconds)

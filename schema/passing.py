@@ -14,9 +14,10 @@ _INT: Final = np.iinfo(np.int32)
 class ColumnPassing(StrawberryGraphQLCoreExecutionContext):
     """For `strawberry.Schema(execution_context_class=...)`: a list field may answer a one-dimensional numpy array.
 
-    What the type allows goes through whole, so the answer holds the array and is for `encode`, not for json. What it
-    does not allow (NaN under `[Float!]`, a number beyond 32 bits under `[Int]`) is completed one by one as any list
-    is, and fails there with the item's path: a field that promises no nulls never gets one from NaN.
+    What the type allows goes through whole, so the answer holds the array and is for `encode`, not for json; under an
+    enum, whole numbers are the places of its members. What the type does not allow (NaN under `[Float!]`, a number
+    beyond 32 bits under `[Int]`) is completed one by one as any list is, and fails there with the item's path: a field
+    that promises no nulls never gets one from NaN.
     """
 
     def complete_list_value(
@@ -32,6 +33,8 @@ class ColumnPassing(StrawberryGraphQLCoreExecutionContext):
             if _fits(result, return_type.of_type):
                 # The encoder refuses other byte orders and strides; a copy is made only of those.
                 return np.ascontiguousarray(result, dtype=result.dtype.newbyteorder("="))
+            if (members := _members(result, return_type.of_type)) is not None:
+                return members
             result = result.tolist()
         return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
 
@@ -39,6 +42,17 @@ class ColumnPassing(StrawberryGraphQLCoreExecutionContext):
 def encode(result: Mapping[str, object]) -> bytes:
     """A formatted GraphQL result as JSON; NaN and infinity become null."""
     return orjson.dumps(result, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _members(column: np.ndarray[Any, Any], item: graphql.GraphQLOutputType) -> list[str] | None:
+    """The names that stand for these places, where the items are of an enum that has them all."""
+    named = graphql.get_nullable_type(item)
+    if not isinstance(named, graphql.GraphQLEnumType) or column.ndim != 1 or column.dtype.kind not in "iu":
+        return None
+    names = list(named.values)
+    if column.size and not 0 <= column.min() <= column.max() < len(names):
+        return None
+    return [names[place] for place in column.tolist()]
 
 
 def _fits(column: np.ndarray[Any, Any], item: graphql.GraphQLOutputType) -> bool:

@@ -8,15 +8,21 @@ from strawberry import Parent
 from strawberry.types.nodes import FragmentSpread, InlineFragment, SelectedField, Selection
 
 from app.domain.asking import asked_points, asked_step
+from app.domain.finality import Finality
 from app.domain.model import Label, Machine, Reading, Series
 from app.domain.quality import Quality, quality_of
 from app.read.columns import Buckets, Plot, Readings
-from app.read.curves import BucketKey, PlotKey, asked_page
+from app.read.curves import REVISIONS, BucketKey, PlotKey, asked_page
 from schema.catalog import MachineNode, MetricType, Node
 from schema.context import Info
 from schema.inputs import RangeInput
 
 strawberry.enum(Quality, description="The class of an OPC UA status code.")
+strawberry.enum(
+    Finality,
+    description="PROVISIONAL: may still change, as readings are expected or a change is not refreshed yet. REVISED: was"
+    " final, and a number has changed since. FINAL: neither.",
+)
 
 MEASURES: Mapping[str, str] = {
     "average": "sum",
@@ -24,6 +30,8 @@ MEASURES: Mapping[str, str] = {
     "maximum": "maximum",
     "first": "first",
     "last": "last",
+    "finality": REVISIONS,
+    "revisedAt": REVISIONS,
 }
 """What each column of buckets is made of; the counts are always read."""
 
@@ -77,7 +85,11 @@ class BucketsType:
     coverage: list[float | None] = strawberry.field(
         description="Received readings over expected ones, 0 to 1; null where no interval is known."
     )
-    tier: str = strawberry.field(description="What it was served from: RAW or the width of a rollup.")
+    finality: list[Finality]
+    revised_at: list[float | None] = strawberry.field(
+        description="When a number of the bucket has last changed after it was final, in milliseconds since 1970."
+    )
+    tier: str = strawberry.field(description="The coarsest it was served from: RAW or the width of a rollup.")
 
 
 @strawberry.type(name="Readings", description="Columns of equal length, one entry a reading.")

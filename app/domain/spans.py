@@ -1,6 +1,6 @@
 """Spans of time: half-open, in microseconds since 1970-01-01 UTC, merged so that few remain."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -48,3 +48,19 @@ def overlapping(spans: Iterable[Span], start: int, end: int) -> list[Span]:
     """The parts of the spans that lie in `[start, end)`."""
     parts = (Span(max(span.start, start), min(span.end, end)) for span in spans)
     return [part for part in parts if part.start < part.end]
+
+
+def without(spans: Iterable[Span], holes: Sequence[Span]) -> list[Span]:
+    """What is left of the spans without the holes, which are merged."""
+    found = []
+    for span in spans:
+        inside = overlapping(holes, *span)
+        starts = [span.start, *(hole.end for hole in inside)]
+        ends = [*(hole.start for hole in inside), span.end]
+        found += [Span(start, end) for start, end in zip(starts, ends, strict=True) if start < end]
+    return found
+
+
+def widened(span: Span, width: int) -> Span:
+    """The whole multiples of `width` that hold the span."""
+    return Span(span.start // width * width, -(-span.end // width) * width)

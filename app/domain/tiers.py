@@ -1,32 +1,54 @@
-"""Which tier answers a question, and which spans of it must come from raw readings."""
+"""Which tiers answer a question, and which spans of it must come from finer ones or from raw readings."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from app.domain.instants import MINUTE, microseconds
-from app.domain.spans import Span, at_most, merged, overlapping
+from app.domain.spans import Span, at_most, merged, overlapping, widened, without
 
 ORIGIN = microseconds(datetime.fromisoformat("2000-01-03T00:00:00Z"))
 """Fixed steps count from this Monday, as TimescaleDB's time_bucket does."""
 
-MOST_RAW_SPANS = 4
-"""Beyond, neighbouring spans are read raw together: each costs a branch of the statement."""
+MOST_SPANS = 4
+"""Of what a tier leaves to finer ones. Beyond, neighbouring spans are read together: each costs a branch."""
 
 RAW = "RAW"
-MINUTES = "PT1M"
+
+
+class Tier(NamedTuple):
+    """A rollup by the width of its buckets, in microseconds; its name is the same as an ISO 8601 duration."""
+
+    name: str
+    width: int
+
+
+MINUTES = Tier("PT1M", MINUTE)
+QUARTERS = Tier("PT15M", 15 * MINUTE)
+SIX_HOURS = Tier("PT6H", 360 * MINUTE)
+TIERS = (MINUTES, QUARTERS, SIX_HOURS)
+"""From fine to coarse; each divides the next, and all divide a day."""
+
+
+class Part(NamedTuple):
+    """A span, and what answers it: the name of a tier, or RAW."""
+
+    source: str
+    span: Span
 
 
 class Plan(NamedTuple):
-    """How to answer `[start, end)` in steps of `width` counted from `origin`, all in microseconds: the spans that the
-    tier answers, and those that raw readings do."""
+    """How to answer `[start, end)` in steps of `width` counted from `origin`, all in microseconds.
+
+    `tier` is the coarsest that fits the steps, or RAW; the parts meet and cover the range, each from its source.
+    """
 
     tier: str
     start: int
     end: int
     width: int
     origin: int
-    from_tier: tuple[Span, ...]
-    from_raw: tuple[Span, ...]
+    parts: tuple[Part, ...]
 
     @property
     def steps(self) -> int:
@@ -35,10 +57,20 @@ class Plan(NamedTuple):
 
 
 class Freshness(NamedTuple):
-    """Behind `watermark` the tier is materialised, except in the `touched` spans."""
+    """Behind its watermark a tier is materialised, except in the `touched` spans; watermarks as in TIERS."""
 
-    watermark: int
+    watermarks: tuple[int, ...]
     touched: tuple[Span, ...] = ()
+
+    @classmethod
+    def at(cls, watermark: int, touched: Iterable[Span] = ()) -> "Freshness":
+        """Every tier materialised as far as whole buckets go."""
+        return cls(tuple(watermark // tier.width * tier.width for tier in TIERS), tuple(touched))
+
+    @property
+    def watermark(self) -> int:
+        """That of the finest tier: nothing behind it is provisional unless it is touched."""
+        return self.watermarks[0]
 
 
 def plan_buckets(asked: Span, width: int, freshness: Freshness) -> Plan:
@@ -49,40 +81,45 @@ def plan_buckets(asked: Span, width: int, freshness: Freshness) -> Plan:
 
 
 def plan_plot(asked: Span, points: int, freshness: Freshness) -> Plan:
-    """At most `points` columns; as soon as a column is a minute wide the tier answers, in columns of whole minutes."""
+    """At most `points` columns, from the coarsest tier that is no wider than one: columns of whole buckets then."""
     width = -(-(asked.end - asked.start) // points)
-    if width < MINUTE:
+    grain = max((tier.width for tier in TIERS if tier.width <= width), default=None)
+    if grain is None:
         return _plan(asked, width, asked.start, freshness)
-    start = asked.start // MINUTE * MINUTE
+    start = asked.start // grain * grain
     whole = -(-(asked.end - start) // points)
-    return _plan(asked, -(-whole // MINUTE) * MINUTE, start, freshness)
+    return _plan(asked, -(-whole // grain) * grain, start, freshness)
 
 
 def _plan(span: Span, width: int, origin: int, freshness: Freshness) -> Plan:
-    if width % MINUTE or (origin - ORIGIN) % MINUTE:
-        return Plan(RAW, *span, width, origin, (), (span,))
-    raw = at_most(_not_materialised(span, freshness), MOST_RAW_SPANS)
-    return Plan(MINUTES, *span, width, origin, tuple(_between(span, raw)), tuple(raw))
+    """From fine to coarse: what a tier cannot answer is left to what is finer, the rest to what is coarser."""
+    parts: list[Part] = []
+    source, finer = RAW, list[Span]()
+    left = list(freshness.touched)
+    for tier, watermark in zip(TIERS, freshness.watermarks, strict=True):
+        if width % tier.width or (origin - ORIGIN) % tier.width:
+            break
+        left = at_most(_left(span, tier.width, watermark, left), MOST_SPANS)
+        parts += [Part(source, part) for part in without(left, finer)]
+        source, finer = tier.name, left
+    parts += [Part(source, part) for part in without([span], finer)]
+    return Plan(source, *span, width, origin, tuple(parts))
 
 
-def _not_materialised(span: Span, freshness: Freshness) -> list[Span]:
-    """Edges off the minute, touched spans, and all behind the watermark."""
-    first, last = -(-span.start // MINUTE) * MINUTE, span.end // MINUTE * MINUTE
-    parts = [Span(span.start, first), Span(last, span.end), Span(freshness.watermark, span.end), *freshness.touched]
-    return merged(overlapping(parts, *span))
-
-
-def _between(span: Span, holes: list[Span]) -> list[Span]:
-    """What is left of the span without the holes."""
-    starts = [span.start, *(hole.end for hole in holes)]
-    ends = [*(hole.start for hole in holes), span.end]
-    return [Span(start, end) for start, end in zip(starts, ends, strict=True) if start < end]
+def _left(span: Span, width: int, watermark: int, stale: Sequence[Span]) -> list[Span]:
+    """Edges off the grid, all behind the watermark, and the whole buckets around what is stale."""
+    first, last = -(-span.start // width) * width, span.end // width * width
+    edges = [Span(span.start, first), Span(last, span.end), Span(watermark // width * width, span.end)]
+    return merged(overlapping([*edges, *(widened(each, width) for each in stale)], *span))
 
 
 def price(plan: Plan, interval: timedelta | None, received: int) -> int:
-    """Rows that one series' answer may touch: minutes of the tier and raw readings at the expected interval (one a
+    """Rows that one series' answer may touch: buckets of the tiers and raw readings at the expected interval (one a
     second where none is set), or the steps of the answer if these are more; never more than the series has received."""
-    raw = max((interval or timedelta(seconds=1)) // timedelta(microseconds=1), 1)
-    minutes = sum(span.end - span.start for span in plan.from_tier) // MINUTE
-    readings = sum(span.end - span.start for span in plan.from_raw) // raw
-    return min(max(minutes + readings, plan.steps), received)
+    widths = {tier.name: tier.width for tier in TIERS}
+    widths[RAW] = max((interval or timedelta(seconds=1)) // timedelta(microseconds=1), 1)
+    touched: dict[str, int] = {}
+    for source, span in plan.parts:
+        touched[source] = touched.get(source, 0) + span.end - span.start
+    rows = sum(length // widths[source] for source, length in touched.items())
+    return min(max(rows, plan.steps), received)

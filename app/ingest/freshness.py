@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from app.domain.instants import microseconds
+from app.domain.tiers import TIERS
 from app.errors import StoreUnavailable
 from app.observe import Observer
 from app.store.tiers import TierKeeper
@@ -26,8 +27,9 @@ async def freshen(keeper: TierKeeper, observer: Observer, *, lag: timedelta) -> 
     """One turn: up to now less `lag`."""
     started = time.monotonic()
     now = datetime.now(UTC)
-    spans = await keeper.advance(microseconds(now - lag))
-    if spans is not None:
-        observer.refreshed("PT1M", spans, time.monotonic() - started)
-    watermark = (await keeper.freshness()).watermark
-    observer.lagging("PT1M", (microseconds(now) - watermark) / 1e6)
+    advance = await keeper.advance(microseconds(now - lag))
+    if advance is not None:
+        observer.refreshed(advance.spans, advance.errors, time.monotonic() - started)
+    freshness = await keeper.freshness()
+    for tier, watermark in zip(TIERS, freshness.watermarks, strict=True):
+        observer.lagging(tier.name, (microseconds(now) - watermark) / 1e6)

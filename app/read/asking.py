@@ -13,6 +13,7 @@ from app.store.buckets import BucketReader
 from app.store.catalog import Catalog
 from app.store.database import Database
 from app.store.raw import RawReader
+from app.store.revisions import RevisionReader
 from app.store.series import SeriesCatalog
 from app.store.tiers import TierKeeper
 
@@ -36,6 +37,7 @@ class RequestReader:
         self._series = SeriesCatalog(database)
         self._buckets = BucketReader(database)
         self._raw = RawReader(database)
+        self._revisions = RevisionReader(database)
         self._tiers = TierKeeper(database)
         self._rows = rows
 
@@ -47,5 +49,5 @@ class RequestReader:
             now,
             PlantReader(self._catalog, self._series, scope),
             PageReader(self._catalog, self._series, scope),
-            CurveReader(self._buckets, self._raw, self._tiers, Budget(self._rows), microseconds(now)),
+            CurveReader(self._buckets, self._raw, self._revisions, self._tiers, Budget(self._rows), microseconds(now)),
         )

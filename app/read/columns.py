@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.finality import Revisions, finality_of, revised_at
 from app.domain.model import Metric, MetricKind
 from app.domain.quality import Quality
+from app.domain.tiers import Freshness
 from app.store.buckets import Columns
 
 Floats = NDArray[np.float64]
@@ -42,14 +44,16 @@ class Buckets:
     now: int
     metric: Metric | None
     columns: Columns
+    freshness: Freshness
+    revisions: Revisions
 
     @property
     def starts(self) -> Floats:
-        return milliseconds(self.columns["start"])
+        return milliseconds(self._edges[0])
 
     @property
     def ends(self) -> Floats:
-        return milliseconds(self.columns["start"].astype(np.int64) + self.width)
+        return milliseconds(self._edges[1])
 
     @property
     def count(self) -> Counts:
@@ -87,12 +91,27 @@ class Buckets:
         interval = self.metric.interval if self.metric else None
         if interval is None:
             return np.full(len(self.count), np.nan)
-        starts = self.columns["start"].astype(np.int64)
-        elapsed = (np.minimum(starts + self.width, self.now) - starts) / 1e6
+        starts, ends = self._edges
+        elapsed = (np.minimum(ends, self.now) - starts) / 1e6
         expected = elapsed / interval.total_seconds()
         received = self.count
         most = np.where((received > 0) | (expected > 0), 1.0, np.nan)
         return np.where(expected > received, received / np.maximum(expected, 1e-9), most)
+
+    @property
+    def finality(self) -> NDArray[np.int8]:
+        """The place of each bucket's finality among all values of that enumeration."""
+        return finality_of(*self._edges, self.freshness, self.revisions)
+
+    @property
+    def revised_at(self) -> Floats:
+        """When a number of each bucket has last changed after it was final; NaN where none has."""
+        return revised_at(*self._edges, self.revisions) / 1_000
+
+    @property
+    def _edges(self) -> tuple[Counts, Counts]:
+        starts = self.columns["start"].astype(np.int64)
+        return starts, starts + self.width
 
     def _measure(self, name: str) -> Floats:
         return self.columns[name].astype(np.float64, copy=False)

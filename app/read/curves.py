@@ -11,6 +11,7 @@ import isodate
 import numpy as np
 
 from app.domain.asking import Budget
+from app.domain.finality import NO_REVISIONS, Revisions
 from app.domain.instants import width
 from app.domain.model import Series, SeriesId
 from app.domain.plot import CORNERS, points_of, with_gaps
@@ -21,10 +22,12 @@ from app.read.columns import Buckets, Plot, Readings, milliseconds
 from app.read.pages import cursor_of, page_size, place_of
 from app.store.buckets import BucketReader, Columns
 from app.store.raw import RawReader
+from app.store.revisions import RevisionReader
 from app.store.tiers import TierKeeper
 
 PLOT_MEASURES = frozenset(name for corner in CORNERS for name in corner) | {"uncertain", "bad"}
 COUNTS = frozenset({"good", "uncertain"})
+REVISIONS = "revisions"
 LARGEST_PAGE = 10_000
 USUAL_STEPS = [timedelta(seconds=s) for s in (1, 10, 60, 300, 900, 3_600, 28_800, 86_400, 604_800)]
 
@@ -38,7 +41,7 @@ class PlotKey(NamedTuple):
 
 
 class BucketKey(NamedTuple):
-    """Buckets of one series: range, step in microseconds, and the measures that are looked at."""
+    """Buckets of one series: range, step in microseconds, and what is looked at: measures, and REVISIONS."""
 
     series: Series
     asked: Span
@@ -65,9 +68,18 @@ def asked_page(series: Series, asked: Span, first: int, after: str | None) -> Pa
 class CurveReader:
     """Answers one request: its keys pay from one budget, and see one state of the tiers and one `now`."""
 
-    def __init__(self, buckets: BucketReader, raw: RawReader, tiers: TierKeeper, budget: Budget, now: int) -> None:
+    def __init__(
+        self,
+        buckets: BucketReader,
+        raw: RawReader,
+        revisions: RevisionReader,
+        tiers: TierKeeper,
+        budget: Budget,
+        now: int,
+    ) -> None:
         self._buckets = buckets
         self._raw = raw
+        self._revisions = revisions
         self._tiers = tiers
         self._budget = budget
         self._now = now
@@ -89,12 +101,15 @@ class CurveReader:
         plans = [plan_of(key.asked, key.step) for key in keys]
         self._charge(zip(plans, keys, strict=True), lambda: _fitting_step(keys, fresh, self._budget))
         found = await self._columns(
-            (plan, key.series.id, COUNTS | key.measures) for plan, key in zip(plans, keys, strict=True)
+            (plan, key.series.id, COUNTS | key.measures - {REVISIONS}) for plan, key in zip(plans, keys, strict=True)
         )
+        # After the buckets: what changed between the two statements is called revised a moment early, never late.
+        revised = await self._revised(zip(plans, keys, strict=True))
         return [
             Buckets(
                 key.series.shown_unit, plan.tier, key.step, self._now, key.series.metric,
                 found[plan].get(key.series.id) or _nothing(key.measures),
+                fresh, revised.get(key.series.id, NO_REVISIONS),
             )
             for plan, key in zip(plans, keys, strict=True)
         ]  # fmt: skip
@@ -115,6 +130,14 @@ class CurveReader:
         if self._freshness is None:
             self._freshness = asyncio.ensure_future(self._tiers.freshness())
         return await self._freshness
+
+    async def _revised(self, plans: Iterable[tuple[Plan, BucketKey]]) -> dict[SeriesId, Revisions]:
+        """Of all series of which somebody looks at it, in one statement over all their ranges."""
+        wanted = [(plan, key.series.id) for plan, key in plans if REVISIONS in key.measures]
+        if not wanted:
+            return {}
+        span = Span(min(plan.start for plan, _ in wanted), max(plan.end for plan, _ in wanted))
+        return await self._revisions.by_series(list({series: None for _, series in wanted}), span)
 
     def _charge(self, plans: Iterable[tuple[Plan, PlotKey | BucketKey]], hint: Callable[[], str]) -> None:
         self._budget.charge(sum(_price(plan, key.series) for plan, key in plans), hint)

@@ -12,9 +12,10 @@ from psycopg.rows import TupleRow
 
 from app.domain.instants import MINUTE, instant, microseconds
 from app.domain.rows import Rows
-from app.domain.spans import Span, around, merged
+from app.domain.spans import Span, around
 from app.store.columns import Floats, Instants, Integers, copy_data
 from app.store.engines import Connection
+from app.store.revisions import revise
 
 NOTE_GAP = 15 * MINUTE
 """Refreshing a silence of this length with its neighbours is cheaper than refreshing twice."""
@@ -41,8 +42,7 @@ WITH arriving AS MATERIALIZED (
     ON CONFLICT (series_id, time) DO UPDATE SET value = excluded.value, quality = excluded.quality
     WHERE (readings.value, readings.quality) IS DISTINCT FROM (excluded.value, excluded.quality)
 )
-SELECT count(*) FILTER (WHERE known), coalesce(array_agg(time), '{}'),
-    coalesce(array_agg(series_id) FILTER (WHERE NOT known), '{}')
+SELECT coalesce(array_agg(series_id), '{}'), coalesce(array_agg(time), '{}'), coalesce(array_agg(known), '{}')
 FROM changed
 """
 NOTE: LiteralString = "INSERT INTO touched (starts, ends) SELECT * FROM unnest(%(starts)s, %(ends)s)"
@@ -76,11 +76,11 @@ class Stored:
 
 
 class _Changed(NamedTuple):
-    """What a way of writing did: counts, the times that changed, and the series of rows that are new."""
+    """Rows that a way of writing has changed: their series and times, and whether they were there before."""
 
-    stored: Stored
+    series: NDArray[np.int32]
     times: NDArray[np.int64]
-    new: NDArray[np.int32]
+    known: NDArray[np.bool_]
 
 
 async def arrive(connection: Connection, rows: Rows, *, trust_latest: bool) -> Stored:
@@ -100,12 +100,15 @@ async def arrive(connection: Connection, rows: Rows, *, trust_latest: bool) -> S
         changes.append(await _append(cursor, rows.only(newer)))
     if not newer.all():
         changes.append(await _merge(cursor, rows.only(~newer)))
-    spans = [span for change in changes for span in around(change.times[change.times < intended], MINUTE, NOTE_GAP)]
-    await _note(cursor, merged(spans, NOTE_GAP))
-    new = np.sort(np.concatenate([change.new for change in changes]))
+    changed = _Changed(*(np.concatenate(column) for column in zip(*changes, strict=True)))
+    late = changed.times < intended
+    if late.any():
+        await revise(cursor, changed.series[late], changed.times[late])
+        await _note(cursor, around(changed.times[late], MINUTE, NOTE_GAP))
+    new = np.sort(changed.series[~changed.known])
     received = np.searchsorted(new, newest.series, "right") - np.searchsorted(new, newest.series, "left")
     await cursor.execute(MOVE_LATEST, _parameters(newest) | {"received": Integers(received)})
-    return sum((change.stored for change in changes), Stored())
+    return Stored(len(new), len(changed.series) - len(new), len(rows) - len(changed.series))
 
 
 def _newer(rows: Rows, known: NDArray[np.int32] | None, times: NDArray[np.int64] | None) -> NDArray[np.bool_]:
@@ -121,22 +124,20 @@ def _newer(rows: Rows, known: NDArray[np.int32] | None, times: NDArray[np.int64]
 async def _append(cursor: AsyncCursor[TupleRow], rows: Rows) -> _Changed:
     async with cursor.copy(COPY) as copy:
         await copy.write(copy_data(rows))
-    return _Changed(Stored(new=len(rows)), rows.times, rows.series)
+    return _Changed(rows.series, rows.times, np.zeros(len(rows), np.bool_))
 
 
 async def _merge(cursor: AsyncCursor[TupleRow], rows: Rows) -> _Changed:
     """Rows that are not the newest of their series may be there already, alike or otherwise."""
     bounds = {"start": instant(int(rows.times.min())), "end": instant(int(rows.times.max()))}
     await cursor.execute(MERGE, _parameters(rows) | bounds)
-    corrected, times, new = await _row(cursor)
-    stored = Stored(len(new), corrected, len(rows) - len(new) - corrected)
-    return _Changed(stored, times.astype(np.int64), new.astype(np.int32))
+    series, times, known = await _row(cursor)
+    return _Changed(series.astype(np.int32), times.astype(np.int64), np.array(known, np.bool_))
 
 
 async def _note(cursor: AsyncCursor[TupleRow], spans: Sequence[Span]) -> None:
-    if spans:
-        starts, ends = (Instants(np.array(column)) for column in zip(*spans, strict=True))
-        await cursor.execute(NOTE, {"starts": starts, "ends": ends})
+    starts, ends = (Instants(np.array(column)) for column in zip(*spans, strict=True))
+    await cursor.execute(NOTE, {"starts": starts, "ends": ends})
 
 
 async def _row(cursor: AsyncCursor[TupleRow]) -> TupleRow:

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 
-from app.domain.instants import MINUTE, instant
+from app.domain.instants import instant
 from app.domain.model import SeriesId
-from app.domain.tiers import Plan
+from app.domain.tiers import RAW, TIERS, Plan
 from app.store.columns import Integers
 from app.store.database import Database
-from app.store.engines import Engine
+from app.store.engines import TABLES, Engine
 
 Columns = dict[str, NDArray[np.generic]]
 """Columns of equal length by name, in the order of `start`. Instants are microseconds; NaN stands for null."""
@@ -65,7 +65,7 @@ def measures(engine: Engine) -> Mapping[str, _Measure]:
 
 
 class BucketReader:
-    """Reads buckets of the one-minute tier and of raw readings."""
+    """Reads buckets of the tiers and of raw readings."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -94,10 +94,9 @@ class BucketReader:
             "width": timedelta(microseconds=plan.width),
             "origin": instant(plan.origin),
         }
-        for kind, spans in (("tier", plan.from_tier), ("raw", plan.from_raw)):
-            for number, span in enumerate(spans):
-                parameters[f"{kind}_start_{number}"] = instant(span.start)
-                parameters[f"{kind}_end_{number}"] = instant(span.end)
+        for number, (_, span) in enumerate(plan.parts):
+            parameters[f"start_{number}"] = instant(span.start)
+            parameters[f"end_{number}"] = instant(span.end)
         return SQL(self._statements[shape]), parameters
 
     def _names(self, wanted: Iterable[str]) -> tuple[str, ...]:
@@ -106,24 +105,35 @@ class BucketReader:
         return tuple(name for name in self._measures if name in chosen)
 
     def _shape(self, plan: Plan, names: tuple[str, ...]) -> "_Shape":
-        """Parts of a bucket are put together only where a bucket can have several."""
-        several = len(plan.from_tier) + len(plan.from_raw) > 1 or bool(plan.from_tier)
-        return _Shape(names, len(plan.from_tier), len(plan.from_raw), several and plan.width != MINUTE)
+        """Rows are put together only where a bucket may have several, be it of a finer tier or of several sources."""
+        sources = tuple(source for source, _ in plan.parts)
+        whole = all(
+            _WIDTHS.get(source) == plan.width or (source == RAW and _on_grid(plan, span.start, span.end))
+            for source, span in plan.parts
+        )
+        return _Shape(names, sources, not whole)
 
 
 class _Shape(NamedTuple):
     """All that the text of a statement depends on."""
 
     names: tuple[str, ...]
-    from_tier: int
-    from_raw: int
+    sources: tuple[str, ...]
     put_together: bool
+
+
+_WIDTHS = {tier.name: tier.width for tier in TIERS}
+
+
+def _on_grid(plan: Plan, *edges: int) -> bool:
+    """Whether these are edges of steps, or of the whole range."""
+    return all((edge - plan.origin) % plan.width == 0 or edge in (plan.start, plan.end) for edge in edges)
 
 
 def _statement(known: Mapping[str, _Measure], shape: _Shape) -> Composed:
     needed = [name for name in known if name in shape.names or any(name in known[n].needs for n in shape.names)]
     step: Composable = SQL("date_bin(%(width)s, bucket, %(origin)s)" if shape.put_together else "bucket")
-    tier = SQL("SELECT series_id, {step} AS start, {columns} FROM readings_1m WHERE {where}")
+    tier = SQL("SELECT series_id, {step} AS start, {columns} FROM {table} WHERE {where}")
     raw = SQL(
         "SELECT series_id, date_bin(%(width)s, time, %(origin)s) AS start, {columns} FROM readings"
         " WHERE {where} GROUP BY series_id, start"
@@ -131,10 +141,11 @@ def _statement(known: Mapping[str, _Measure], shape: _Shape) -> Composed:
     plain = SQL(", ").join(Identifier(name) for name in needed)
     made = SQL(", ").join(SQL("{} AS {}").format(SQL(known[name].raw), Identifier(name)) for name in needed)
     branches = [
-        tier.format(step=step, columns=plain, where=_where("bucket", "tier", number))
-        for number in range(shape.from_tier)
+        raw.format(columns=made, where=_where("time", number))
+        if source == RAW
+        else tier.format(step=step, columns=plain, table=SQL(TABLES[source]), where=_where("bucket", number))
+        for number, source in enumerate(shape.sources)
     ]
-    branches += [raw.format(columns=made, where=_where("time", "raw", number)) for number in range(shape.from_raw)]
     parts: Composable = SQL(" UNION ALL ").join(branches)
     if shape.put_together:
         whole = SQL(", ").join(SQL("{} AS {}").format(SQL(known[name].whole), Identifier(name)) for name in needed)
@@ -147,9 +158,9 @@ def _statement(known: Mapping[str, _Measure], shape: _Shape) -> Composed:
     )
 
 
-def _where(column: LiteralString, kind: LiteralString, number: int) -> Composed:
+def _where(column: LiteralString, number: int) -> Composed:
     return SQL("series_id = ANY(%(series)s) AND {time} >= {start} AND {time} < {end}").format(
-        time=SQL(column), start=Placeholder(f"{kind}_start_{number}"), end=Placeholder(f"{kind}_end_{number}")
+        time=SQL(column), start=Placeholder(f"start_{number}"), end=Placeholder(f"end_{number}")
     )
 
 

@@ -10,8 +10,10 @@ from typing import LiteralString, Protocol
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Identifier
 
 from app.domain.instants import EPOCH
+from app.domain.tiers import MINUTES, QUARTERS, RAW, SIX_HOURS, Tier
 
 CHUNK = timedelta(days=7)
 """Width of a chunk or partition, aligned to 1970-01-01 on both engines."""
@@ -19,9 +21,14 @@ CHUNK = timedelta(days=7)
 Connection = AsyncConnection[TupleRow]
 
 
-REFRESH: LiteralString = "CALL refresh_continuous_aggregate('readings_1m', %s, %s)"
+TABLES: dict[str, LiteralString] = {
+    RAW: "readings", MINUTES.name: "readings_1m", QUARTERS.name: "readings_15m", SIX_HOURS.name: "readings_6h",
+}  # fmt: skip
+"""What answers a part of a plan; the hours and minutes of a tier stand in its column `bucket`."""
+
+REFRESH: LiteralString = "CALL refresh_continuous_aggregate(%s, %s, %s)"
 REFRESH_AT_ONCE: LiteralString = """
-CALL refresh_continuous_aggregate('readings_1m', %s, %s, options => '{"buckets_per_batch": 0}')
+CALL refresh_continuous_aggregate(%s, %s, %s, options => '{"buckets_per_batch": 0}')
 """
 REFRESHES_IN_BATCHES = (2, 28)
 """From this version on a refresh goes by ten buckets unless told otherwise: a second for a week, 100 times as long."""
@@ -44,8 +51,8 @@ class Engine(Protocol):
     async def open_chunks(self, connection: Connection, numbers: Iterable[int]) -> None:
         """Makes room for readings of these chunks, where the engine does not do so by itself."""
 
-    async def refresh(self, connection: Connection, starts: datetime, ends: datetime) -> None:
-        """Brings the one-minute tier up to date between two whole minutes; `connection` is in autocommit."""
+    async def refresh(self, connection: Connection, tier: Tier, starts: datetime, ends: datetime) -> None:
+        """Brings a tier up to date with the next finer one between two of its edges; `connection` is in autocommit."""
 
 
 class Timescale:
@@ -72,8 +79,8 @@ class Timescale:
     async def open_chunks(self, connection: Connection, numbers: Iterable[int]) -> None:
         """Nothing to do: a hypertable makes its chunks as rows arrive."""
 
-    async def refresh(self, connection: Connection, starts: datetime, ends: datetime) -> None:
-        await connection.execute(self._refresh, (starts, ends))
+    async def refresh(self, connection: Connection, tier: Tier, starts: datetime, ends: datetime) -> None:
+        await connection.execute(self._refresh, (TABLES[tier.name], starts, ends))
 
 
 class Plain:
@@ -100,5 +107,6 @@ class Plain:
             "SELECT open_readings_partition(number) FROM unnest(%s::int[]) AS number", (list(numbers),)
         )
 
-    async def refresh(self, connection: Connection, starts: datetime, ends: datetime) -> None:
-        await connection.execute("CALL refresh_readings_1m(%s, %s)", (starts, ends))
+    async def refresh(self, connection: Connection, tier: Tier, starts: datetime, ends: datetime) -> None:
+        procedure = Identifier(f"refresh_{TABLES[tier.name]}")
+        await connection.execute(SQL("CALL {}(%s, %s)").format(procedure), (starts, ends))

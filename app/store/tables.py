@@ -1,7 +1,7 @@
 """The tables, declared once; Alembic's history is compared with them.
 
-`readings` is a hypertable or a partitioned table, and `readings_1m` a continuous aggregate or a plain table:
-the same names, columns and types on both engines.
+`readings` is a hypertable or a partitioned table, the tiers `readings_1m`, `readings_15m` and `readings_6h` are
+continuous aggregates or plain tables: the same names, columns and types on both engines.
 """
 
 from sqlalchemy import (
@@ -173,9 +173,28 @@ tiers = Table(
 touched = Table(
     "touched",
     metadata,
-    _id(),
+    Column("id", BigInteger, Identity(), primary_key=True),
     _instant("starts"),
     _instant("ends"),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("series_id", Integer, primary_key=True, autoincrement=False),
+    Column("bucket", DateTime(timezone=True), primary_key=True),
+    _instant("revised_at"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _instant("ended_at", nullable=True),
+    Column("seconds", Double),
+    Column("did", Text),
+    _instant("failed_at", nullable=True),
+    Column("error", Text),
 )
 
 refusals = Table(

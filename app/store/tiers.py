@@ -1,30 +1,47 @@
-"""The rollup tiers' state: the watermark behind which they are materialised, and the notes of what changed there."""
+"""The rollup tiers' state: the watermarks behind which they are materialised, and the notes of what changed there."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 
-from app.domain.instants import MINUTE, instant, microseconds, width
-from app.domain.spans import Span, merged, overlapping
-from app.domain.tiers import Freshness
+import psycopg
+
+from app.domain.instants import instant, microseconds, width
+from app.domain.spans import Span, merged, overlapping, widened
+from app.domain.tiers import MINUTES, TIERS, Freshness
 from app.store.database import Database
 from app.store.engines import CHUNK, Connection
 
 _ONE_WORKER = 7_463_002
 
 STATE: LiteralString = """
-SELECT watermark, (SELECT coalesce(array_agg(starts ORDER BY id), '{}') FROM touched),
+SELECT (SELECT array_agg(watermark ORDER BY array_position(%s::text[], name)) FROM tiers),
+    (SELECT coalesce(array_agg(starts ORDER BY id), '{}') FROM touched),
     (SELECT coalesce(array_agg(ends ORDER BY id), '{}') FROM touched)
-FROM tiers WHERE name = 'PT1M'
 """
-INTEND: LiteralString = "UPDATE tiers SET intended = greatest(intended, %s) WHERE name = 'PT1M' RETURNING intended"
-PUBLISH: LiteralString = "UPDATE tiers SET watermark = %s WHERE name = 'PT1M'"
+INTEND: LiteralString = "UPDATE tiers SET intended = greatest(intended, %s) WHERE name = %s RETURNING intended"
+# All at once: a tier that stayed behind would have a hole where the next turn begins.
+PUBLISH: LiteralString = """
+UPDATE tiers SET intended = greatest(intended, reached), watermark = greatest(watermark, reached)
+FROM unnest(%s::text[], %s::timestamptz[]) AS published (tier, reached) WHERE name = tier
+"""
 NOTES: LiteralString = "SELECT id, starts, ends FROM touched ORDER BY id"
+NOTE: LiteralString = "INSERT INTO touched (starts, ends) VALUES (%s, %s)"
 FORGET: LiteralString = "DELETE FROM touched WHERE id = ANY(%s)"
+
+_NAMES = [tier.name for tier in TIERS]
+
+
+class Advance(NamedTuple):
+    """What one turn did: spans that were refreshed, and why others were not. Those stay noted, are read from raw rows
+    meanwhile, and are tried again at the next turn."""
+
+    spans: int
+    errors: list[str]
 
 
 class TierKeeper:
-    """Moves the watermark and refreshes what was touched behind it."""
+    """Moves the watermarks and refreshes what was touched behind them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -33,21 +50,24 @@ class TierKeeper:
         """The state at this moment, in one statement."""
         async with self._database.driver(autocommit=True) as connection:
             cursor = connection.cursor(binary=True)
-            await cursor.execute(STATE)
+            await cursor.execute(STATE, (_NAMES,))
             rows = await cursor.fetchall()
-        watermark, starts, ends = rows[0]
+        watermarks, starts, ends = rows[0]
         spans = [Span(int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
-        return Freshness(microseconds(watermark), tuple(merged(spans)))
+        return Freshness(tuple(int(watermark) for watermark in watermarks), tuple(merged(spans)))
 
-    async def advance(self, to: int) -> int | None:
-        """Materialises up to the whole minute before `to`, and what was touched; returns the number of spans that were
-        refreshed, or None where another process is at it."""
+    async def advance(self, to: int) -> Advance | None:
+        """Materialises up to the whole minute before `to`, and what was touched; None where another process is at it.
+
+        StoreUnavailable where the database went away: whatever was not finished is done again.
+        """
         async with self._alone() as connection:
             if connection is None:
                 return None
-            return await self._settle_touched(connection) + await self._move_watermark(
-                connection, to // MINUTE * MINUTE
-            )
+            turn = _Turn(self._database, connection, (await self.freshness()).watermarks)
+            await turn.settle_touched()
+            await turn.move_watermarks(to // MINUTES.width * MINUTES.width)
+            return Advance(turn.spans, turn.errors)
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[Connection | None]:
@@ -63,33 +83,64 @@ class TierKeeper:
                 if not connection.broken and not connection.closed:
                     await connection.execute("SELECT pg_advisory_unlock(%s)", (_ONE_WORKER,))
 
-    async def _move_watermark(self, connection: Connection, to: int) -> int:
+
+class _Turn:
+    """One turn of the only worker."""
+
+    def __init__(self, database: Database, connection: Connection, watermarks: tuple[int, ...]) -> None:
+        self._database = database
+        self._connection = connection
+        self._watermarks = watermarks
+        self.spans = 0
+        self.errors: list[str] = []
+
+    async def settle_touched(self) -> None:
+        """Notes are taken, refreshed in every tier, and removed; a crash in between repeats a refresh."""
+        cursor = await self._connection.execute(NOTES)
+        notes = {
+            number: Span(microseconds(starts), microseconds(ends)) for number, starts, ends in await cursor.fetchall()
+        }
+        for span in merged(notes.values()):
+            if await self._refreshed(span):
+                settled = [number for number, note in notes.items() if span.start <= note.start < span.end]
+                await self._connection.execute(FORGET, (settled,))
+
+    async def move_watermarks(self, to: int) -> None:
+        """Up to `to`, microseconds of a whole minute; never back."""
         # Writers hold this row FOR SHARE: the update waits for open batches, later ones will note what they touch.
-        cursor = await connection.execute(INTEND, (instant(to),))
+        cursor = await self._connection.execute(INTEND, (instant(to), MINUTES.name))
         row = await cursor.fetchone()
-        intended = row[0] if row else instant(to)
-        start = (await self.freshness()).watermark
-        spans = await self._with_rows(connection, Span(start, microseconds(intended)))
-        for span in spans:
-            await self._database.engine.refresh(connection, instant(span.start), instant(span.end))
-        await connection.execute(PUBLISH, (intended,))
-        return len(spans)
+        intended = microseconds(row[0]) if row else to
+        before = self._watermarks
+        self._watermarks = Freshness.at(intended).watermarks
+        for span in await self._with_rows(Span(before[0], intended)):
+            if not await self._refreshed(span):
+                # Nobody else's series wait for it: the watermark moves on, and this span is noted as stale.
+                await self._connection.execute(NOTE, (instant(span.start), instant(span.end)))
+        await self._connection.execute(PUBLISH, (_NAMES, [instant(reached) for reached in self._watermarks]))
 
-    async def _settle_touched(self, connection: Connection) -> int:
-        cursor = await connection.execute(NOTES)
-        notes = await cursor.fetchall()
-        if not notes:
-            return 0
-        spans = merged(Span(microseconds(starts), microseconds(ends)) for _, starts, ends in notes)
-        for span in spans:
-            for part in await self._with_rows(connection, span):
-                await self._database.engine.refresh(connection, instant(part.start), instant(part.end))
-        await connection.execute(FORGET, ([number for number, _, _ in notes],))
-        return len(spans)
+    async def _refreshed(self, span: Span) -> bool:
+        """Brings every tier up to date there, the finest first; false, and the reason kept, where one cannot be."""
+        try:
+            for tier, watermark in zip(TIERS, self._watermarks, strict=True):
+                whole = widened(span, tier.width)
+                for part in await self._with_rows(Span(whole.start, min(whole.end, watermark))):
+                    await self._database.engine.refresh(self._connection, tier, instant(part.start), instant(part.end))
+        except psycopg.Error as error:
+            if self._connection.broken or self._connection.closed:
+                raise
+            self.errors.append(f"{instant(span.start):%Y-%m-%d %H:%M} to {instant(span.end):%Y-%m-%d %H:%M}: {error}")
+            return False
+        self.spans += 1
+        return True
 
-    async def _with_rows(self, connection: Connection, span: Span) -> list[Span]:
+    async def _with_rows(self, span: Span) -> list[Span]:
         """The parts of a span that lie in chunks, a chunk at a time: a refresh of years would be one huge transaction,
         and one of centuries without readings is nothing to do."""
-        numbers = sorted(await self._database.engine.chunks(connection))
+        numbers = sorted(await self._database.engine.chunks(self._connection))
         chunk = width(CHUNK)
-        return overlapping((Span(number * chunk, (number + 1) * chunk) for number in numbers), *span)
+        return overlapping(_chunks(numbers, chunk), *span)
+
+
+def _chunks(numbers: Iterable[int], chunk: int) -> Iterable[Span]:
+    return (Span(number * chunk, (number + 1) * chunk) for number in numbers)

@@ -28,6 +28,7 @@ GAPS = np.where(np.arange(POINTS) % 100 == 7, np.nan, TIMES)
 
 @strawberry.enum
 class Finality(enum.Enum):
+    PROVISIONAL = "provisional"
     FINAL = "final"
 
 
@@ -161,6 +162,15 @@ async def test_any_layout_of_memory_is_written_right(shape: Callable[[NDArray[An
     column.flags.writeable = False
     answer = written(await asked("{plot {times values}}", times=column, values=column))
     assert answer["plot"]["times"] == answer["plot"]["values"] == column.tolist()
+
+
+async def test_whole_numbers_under_an_enum_are_the_places_of_its_members() -> None:
+    answer = written(await asked("{plot {finality}}", finality=np.array([1, 0, 1], np.int8)))
+    assert answer["plot"]["finality"] == ["FINAL", "PROVISIONAL", "FINAL"]
+    assert written(await asked("{plot {finality}}", finality=np.empty(0, np.int8)))["plot"]["finality"] == []
+    beyond = await asked("{plot {finality}}", finality=np.array([0, 2], np.int8))
+    assert beyond.errors is not None
+    assert beyond.errors[0].path == ["plot", "finality", 0]
 
 
 async def test_arrays_that_are_no_columns_of_numbers_are_completed_as_lists() -> None:

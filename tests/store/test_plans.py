@@ -86,12 +86,13 @@ async def test_a_page_of_readings_reads_one_chunk_by_its_index(filled: Database)
     assert len(scanned(nodes)) <= 2
 
 
-@pytest.mark.parametrize("tier", ["RAW", "PT1M"])
-async def test_buckets_of_a_day_read_one_or_two_chunks_by_their_index(filled: Database, tier: str) -> None:
+@pytest.mark.parametrize(("tier", "seconds"), [("RAW", 90), ("PT1M", 600), ("PT15M", 3_600), ("PT6H", 43_200)])
+async def test_buckets_of_a_day_read_one_or_two_chunks_by_their_index(
+    filled: Database, tier: str, seconds: int
+) -> None:
     start = BASE + 30 * 86_400 * SECOND
     asked = Span(start, start + 86_400 * SECOND)
-    width = 3_600 * SECOND if tier == "PT1M" else 90 * SECOND
-    plan = plan_buckets(asked, width, await TierKeeper(filled).freshness())
+    plan = plan_buckets(asked, seconds * SECOND, await TierKeeper(filled).freshness())
     assert plan.tier == tier
     nodes = await _explain_buckets(filled, plan)
     assert by_index(nodes)
@@ -102,8 +103,10 @@ async def test_a_patch_of_raw_rows_in_a_range_of_the_tier_reads_few_chunks(fille
     start = BASE + 10 * 86_400 * SECOND
     fresh = await TierKeeper(filled).freshness()
     touched = (Span(start, start + 3_600 * SECOND), Span(start + 864_000 * SECOND, start + 867_600 * SECOND))
-    plan = plan_buckets(Span(start, start + 14 * 86_400 * SECOND), 3_600 * SECOND, Freshness(fresh.watermark, touched))
-    assert len(plan.from_raw) == 2
+    plan = plan_buckets(
+        Span(start, start + 14 * 86_400 * SECOND), 3_600 * SECOND, Freshness.at(fresh.watermark, touched)
+    )
+    assert [source for source, _ in plan.parts].count("RAW") == 2
     nodes = await _explain_buckets(filled, plan)
     assert by_index(nodes)
     raw_rows = sum(

@@ -1,4 +1,4 @@
-"""The one-minute tier: exact at every moment, whatever arrives late and whoever writes while the watermark moves."""
+"""The tiers: exact at every moment, whatever arrives late and whoever writes while the watermark moves."""
 
 import asyncio
 import math
@@ -96,17 +96,41 @@ async def test_every_answer_is_exact_while_late_and_corrected_rows_arrive(databa
     chance = random.Random(seed)
     writer, keeper = ReadingWriter(database), TierKeeper(database)
     arrived: list[Reading] = []
+    span = 16 * 3600
     for step in range(12):
-        batch = drawn(chance, 60, 3600)
+        batch = drawn(chance, 60, span)
         arrived += batch
         await writer.store(rows(batch))
         if step % 3 == 1:
-            await keeper.advance(BASE + chance.randrange(3600) * SECOND)
-        for width in (60, 420, 90):
-            assert await answered(database, width, range(1, 4), 3600) == truth(arrived, width)
-    await keeper.advance(BASE + 3600 * SECOND)
+            await keeper.advance(BASE + chance.randrange(span) * SECOND)
+        for width in (60, 420, 90, 900, 7200, 21_600):
+            assert await answered(database, width, range(1, 4), span) == truth(arrived, width)
+    await keeper.advance(BASE + 2 * span * SECOND)
     assert (await keeper.freshness()).touched == ()
-    assert await answered(database, 60, range(1, 4), 3600) == truth(arrived, 60)
+    for width in (60, 900, 21_600):
+        assert await answered(database, width, range(1, 4), span) == truth(arrived, width)
+
+
+async def test_every_tier_holds_exactly_what_the_readings_say(database: Database) -> None:
+    """Straight from the tables, after late rows, corrections and repeats in front of and behind the watermark."""
+    chance = random.Random(7)
+    writer, keeper = ReadingWriter(database), TierKeeper(database)
+    arrived: list[Reading] = []
+    for to in (5, 9, 16, 40):
+        batch = drawn(chance, 200, 16 * 3600)
+        arrived += batch
+        await writer.store(rows(batch + arrived[:20]))
+        arrived += arrived[:20]
+        await keeper.advance(BASE + to * 3600 * SECOND)
+    for table, width in (("readings_1m", 60), ("readings_15m", 900), ("readings_6h", 21_600)):
+        kept: dict[int, dict[int, tuple[object, ...]]] = defaultdict(dict)
+        async with database.begin() as transaction:
+            query = sa.text(
+                f"SELECT series_id, bucket, good, uncertain, bad, sum, minimum, maximum, first, last FROM {table}"  # noqa: S608
+            )
+            for series, bucket, *values in await transaction.execute(query):
+                kept[series][(microseconds(bucket) - BASE) // SECOND] = tuple(values)
+        assert kept == truth(arrived, width), table
 
 
 async def test_the_tier_holds_its_full_set_of_columns(database: Database) -> None:
@@ -158,16 +182,38 @@ async def test_a_refresh_that_failed_half_way_is_repeated(database: Database) ->
             await advancing
     async with database.begin() as transaction:
         assert await transaction.scalar(sa.select(sa.func.count()).select_from(touched)) == 1
-        assert await transaction.scalar(sa.select(tiers.c.watermark)) == instant(BASE + 3600 * SECOND)
-    assert await keeper.advance(BASE + 7200 * SECOND) == 2
+        watermark = sa.select(tiers.c.watermark).where(tiers.c.name == "PT1M")
+        assert await transaction.scalar(watermark) == instant(BASE + 3600 * SECOND)
+    assert await keeper.advance(BASE + 7200 * SECOND) == (2, [])
     assert await answered(database, 60, range(1, 2), 3600) == truth([(1, 0, 1.0, 0), (1, 30, 5.0, 0)], 60)
+
+
+async def test_a_span_that_cannot_be_refreshed_stops_nobody_else_and_is_tried_again(database: Database) -> None:
+    """Two values whose sum overflows, which no door lets in, stand for whatever may be wrong with a span."""
+    writer, keeper = ReadingWriter(database), TierKeeper(database)
+    bad, good = 9 * 86_400, 3_600
+    await writer.store(rows([(1, bad, 1.7e308, 0), (1, bad + 1, 1.7e308, 0), (2, good, 1.0, 0)]))
+    for _ in range(2):
+        advance = await keeper.advance(BASE + 30 * 86_400 * SECOND)
+        assert advance is not None
+        assert [error[:16] for error in advance.errors] == ["2026-03-05 00:00"]
+        assert "out of range" in advance.errors[0]
+        fresh = await keeper.freshness()
+        assert fresh.watermark == BASE + 30 * 86_400 * SECOND, "the watermark moves on"
+        assert [instant(span.start).isoformat() for span in fresh.touched] == ["2026-03-05T00:00:00+00:00"]
+        assert (await answered(database, 60, range(2, 3), good + 60))[2] == truth([(2, good, 1.0, 0)], 60)[2]
+    await writer.store(rows([(1, bad, 3.0, 0), (2, bad, 5.0, 0)]))
+    assert await keeper.advance(BASE + 31 * 86_400 * SECOND) == (1, [])
+    assert (await keeper.freshness()).touched == ()
+    mended = [(1, bad, 3.0, 0), (1, bad + 1, 1.7e308, 0), (2, good, 1.0, 0), (2, bad, 5.0, 0)]
+    assert await answered(database, 60, range(1, 3), bad + 60) == truth(mended, 60)
 
 
 async def test_one_worker_at_a_time(database: Database) -> None:
     await ReadingWriter(database).store(rows([(1, 0, 1.0, 0)]))
     outcomes = await asyncio.gather(*(TierKeeper(database).advance(BASE + 3600 * SECOND) for _ in range(3)))
     assert sum(outcome is not None for outcome in outcomes) >= 1
-    assert await TierKeeper(database).advance(BASE) == 0, "the watermark never goes back"
+    assert await TierKeeper(database).advance(BASE) == (0, []), "the watermark never goes back"
     assert (await TierKeeper(database).freshness()).watermark == BASE + 3600 * SECOND
 
 
@@ -175,4 +221,4 @@ async def test_advancing_by_less_than_a_minute_is_nothing_to_do(database: Databa
     keeper = TierKeeper(database)
     await ReadingWriter(database).store(rows([(1, 0, 1.0, 0)]))
     await keeper.advance(BASE + 3600 * SECOND)
-    assert await keeper.advance(BASE + 3600 * SECOND + MINUTE - 1) == 0
+    assert await keeper.advance(BASE + 3600 * SECOND + MINUTE - 1) == (0, [])
