@@ -23,7 +23,7 @@ from app.http.bodies import Bodies
 from app.http.service import Service
 from app.ingest.commit import Committer
 from app.ingest.demo import fill_history, model_text, produce
-from app.ingest.freshness import freshen, keep_fresh
+from app.ingest.freshness import Freshener
 from app.ingest.gathering import Gathering
 from app.ingest.importing import Import, csv_format
 from app.ingest.intake import Acceptance, Intake
@@ -35,12 +35,14 @@ from app.settings import Settings
 from app.store.catalog import Catalog
 from app.store.database import Database, open_database
 from app.store.embedded import embedded_server, hold_service_lock
+from app.store.jobs import JobLog
 from app.store.labels import LabelStore
 from app.store.migration import migrate, require_migrated
 from app.store.readings import ReadingWriter
 from app.store.refusals import RefusalStore
 from app.store.registration import Registration
 from app.store.series import SeriesCatalog
+from app.store.state import StateReader
 from app.store.tiers import TierKeeper
 from app.store.tokens import TokenStore
 from schema.answering import Answerer, build_schema, printed_schema
@@ -75,6 +77,8 @@ class House:
         self.committer = Committer(resolution, ReadingWriter(database), RefusalStore(database), observer)
         self.acceptance = Acceptance(settings.earliest, settings.ahead, settings.new_chunks)
         self.keeper = TierKeeper(database)
+        self.states = StateReader(database)
+        self.freshener = Freshener(self.keeper, JobLog(database), self.states, observer, lag=settings.tier_lag)
         self.reader = RequestReader(database, rows=settings.query_rows)
         self.tokens = TokenStore(database)
 
@@ -104,7 +108,7 @@ class House:
 
     async def freshen(self) -> None:
         """Refreshes the tiers now, for a command that runs without a service beside it."""
-        await freshen(self.keeper, self.observer, lag=self.settings.tier_lag)
+        await self.freshener.turn()
 
 
 @asynccontextmanager
@@ -134,7 +138,7 @@ async def open_service(house: House, *, loopback_only: bool = False) -> AsyncIte
     async with asyncio.TaskGroup() as tasks:
         running = [
             tasks.create_task(gathering.run()),
-            tasks.create_task(keep_fresh(house.keeper, observer, every=settings.tier_every, lag=settings.tier_lag)),
+            tasks.create_task(house.freshener.run(settings.tier_every)),
         ]
         try:
             yield Service(

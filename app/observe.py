@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Protocol
 
@@ -15,6 +16,34 @@ class Counted(Protocol):
 
     hits: int
     misses: int
+
+
+class Ran(Protocol):
+    """A job, and when it last ended and failed."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def ended_at(self) -> datetime | None: ...
+    @property
+    def failed_at(self) -> datetime | None: ...
+
+
+class Standing(Protocol):
+    """The state of the store; watermarks in microseconds since 1970, sizes in bytes."""
+
+    @property
+    def watermarks(self) -> Mapping[str, int]: ...
+    @property
+    def sizes(self) -> Mapping[str, int]: ...
+    @property
+    def notes(self) -> int: ...
+    @property
+    def chunks(self) -> int: ...
+    @property
+    def compressed(self) -> int: ...
+    @property
+    def jobs(self) -> Sequence[Ran]: ...
 
 
 log = structlog.get_logger("linegraph")
@@ -46,6 +75,10 @@ class Observer:
         self._busy = Counter("linegraph_busy", "Requests told to come back later", registry=self.registry)
         self._failures = Counter("linegraph_failures", "Work that failed, by kind", ["kind"], registry=self.registry)
         self._lag = Gauge("linegraph_tier_lag_seconds", "Now less the watermark", ["tier"], registry=self.registry)
+        self._notes = Gauge("linegraph_pending_notes", "Spans noted and not yet refreshed", registry=self.registry)
+        self._bytes = Gauge("linegraph_store_bytes", "Bytes on disk, with indexes", ["part"], registry=self.registry)
+        self._chunks = Gauge("linegraph_chunks", "Chunks of readings", ["form"], registry=self.registry)
+        self._jobs = Gauge("linegraph_job_time", "Seconds since 1970", ["job", "outcome"], registry=self.registry)
         self._cache = Gauge(
             "linegraph_query_cache", "Documents found parsed, or not", ["outcome"], registry=self.registry
         )
@@ -79,8 +112,19 @@ class Observer:
             self._failures.labels("refresh").inc()
             log.error("a span of the tiers cannot be refreshed and is read from raw rows meanwhile", span=error)
 
-    def lagging(self, tier: str, seconds: float) -> None:
-        self._lag.labels(tier).set(seconds)
+    def stands(self, state: Standing, now: datetime) -> None:
+        """The state of the store, as `linegraph status` shows it."""
+        for tier, watermark in state.watermarks.items():
+            self._lag.labels(tier).set(now.timestamp() - watermark / 1e6)
+        for part, size in state.sizes.items():
+            self._bytes.labels(part).set(size)
+        self._notes.set(state.notes)
+        self._chunks.labels("rows").set(state.chunks - state.compressed)
+        self._chunks.labels("columns").set(state.compressed)
+        for job in state.jobs:
+            for outcome, at in (("ended", job.ended_at), ("failed", job.failed_at)):
+                if at is not None:
+                    self._jobs.labels(job.name, outcome).set(at.timestamp())
 
     def watch_documents(self, cache: Counted) -> None:
         """The cache of parsed and validated queries tells its hits and misses when it is asked."""

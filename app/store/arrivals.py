@@ -14,7 +14,7 @@ from app.domain.instants import MINUTE, instant, microseconds
 from app.domain.rows import Rows
 from app.domain.spans import Span, around
 from app.store.columns import Floats, Instants, Integers, copy_data
-from app.store.engines import Connection
+from app.store.engines import Connection, Engine
 from app.store.revisions import revise
 
 NOTE_GAP = 15 * MINUTE
@@ -83,7 +83,7 @@ class _Changed(NamedTuple):
     known: NDArray[np.bool_]
 
 
-async def arrive(connection: Connection, rows: Rows, *, trust_latest: bool) -> Stored:
+async def arrive(connection: Connection, engine: Engine, rows: Rows, *, trust_latest: bool) -> Stored:
     """Writes a batch in the transaction that is open. Rows newer than the latest of their series are copied straight
     in; psycopg's UniqueViolation tells that somebody else was faster: then begin again without trust."""
     cursor = connection.cursor(binary=True)
@@ -99,6 +99,7 @@ async def arrive(connection: Connection, rows: Rows, *, trust_latest: bool) -> S
     if newer.any():
         changes.append(await _append(cursor, rows.only(newer)))
     if not newer.all():
+        await engine.prepare_changes(connection)
         changes.append(await _merge(cursor, rows.only(~newer)))
     changed = _Changed(*(np.concatenate(column) for column in zip(*changes, strict=True)))
     late = changed.times < intended

@@ -55,7 +55,7 @@ class ReadingWriter:
                 await self._database.engine.open_chunks(connection, new)
         try:
             async with self._database.driver() as connection:
-                return await arrive(connection, rows, trust_latest=True)
+                return await arrive(connection, self._database.engine, rows, trust_latest=True)
         except (psycopg.errors.UniqueViolation, StoreUnavailable) as error:
             # Another writer has stored newer rows of these series since `latest` was read, or both waited in a ring.
             if not isinstance(
@@ -63,4 +63,4 @@ class ReadingWriter:
             ):
                 raise
             async with self._database.driver() as connection:
-                return await arrive(connection, rows, trust_latest=False)
+                return await arrive(connection, self._database.engine, rows, trust_latest=False)

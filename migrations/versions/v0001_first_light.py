@@ -213,6 +213,18 @@ FROM {source} GROUP BY series_id, time_bucket(INTERVAL '{width}', {time}) WITH N
 """
         for name, width, source, time, columns in TIERS
     ),
+    # Allowed, not begun: which chunks move to the columnstore, and when, is a policy that somebody sets.
+    """
+ALTER TABLE readings SET (timescaledb.enable_columnstore, timescaledb.segmentby = 'series_id',
+    timescaledb.orderby = 'time')
+""",
+    *(
+        f"""
+ALTER MATERIALIZED VIEW {name} SET (timescaledb.enable_columnstore, timescaledb.segmentby = 'series_id',
+    timescaledb.orderby = 'bucket')
+"""
+        for name, *_ in TIERS
+    ),
 ]
 
 PLAIN = [

@@ -20,6 +20,7 @@ from app.store.arrivals import COPY, INTENDED
 from app.store.buckets import BucketReader, measures
 from app.store.columns import copy_data
 from app.store.database import Database
+from app.store.engines import TABLES, Connection
 from app.store.readings import ReadingWriter
 from app.store.tables import tiers, touched
 from app.store.tiers import TierKeeper
@@ -144,6 +145,40 @@ async def test_the_tier_holds_its_full_set_of_columns(database: Database) -> Non
     counts = {"good": 2, "uncertain": 1, "bad": 1, "worst": 2}
     values = {"sum": 10.0, "minimum": -2.0, "maximum": 9.0, "first": 3.0, "last": 9.0}
     assert {name: row[name] for name in counts | values} == counts | values
+
+
+async def test_late_repeated_and_corrected_rows_reach_the_columnstore(database: Database) -> None:
+    """5,000 corrections over 250 series unpack more than the usual limit of TimescaleDB lets a statement unpack."""
+    writer, keeper = ReadingWriter(database), TierKeeper(database)
+    day: list[Reading] = [(series, at * 30, float(at % 97), 0) for series in range(1, 251) for at in range(500)]
+    await writer.store(rows(day))
+    await keeper.advance(BASE + 86_400 * SECOND)
+    async with database.driver(autocommit=True) as connection:
+        await to_columnstore(connection, database)
+    repeated = await writer.store(rows(day[:5_000]))
+    assert (repeated.new, repeated.corrected, repeated.repeated) == (0, 0, 5_000)
+    late = [(series, 15 + at * 30, 5.0, 0) for series in range(1, 251) for at in range(20)]
+    corrected = [(series, at * 30, -1.0, 0) for series in range(1, 251) for at in range(100, 120)]
+    stored = await writer.store(rows([*late, *corrected]))
+    assert (stored.new, stored.corrected, stored.repeated) == (5_000, 5_000, 0)
+    arrived, end = [*day, *late, *corrected], 500 * 30
+    for width in (60, 900, 21_600):
+        assert await answered(database, width, range(1, 251), end) == truth(arrived, width)
+    assert await keeper.advance(BASE + 86_400 * SECOND) == (2, [])
+    for width in (60, 900, 21_600):
+        assert await answered(database, width, range(1, 251), end) == truth(arrived, width)
+
+
+async def to_columnstore(connection: Connection, database: Database) -> None:
+    """All chunks of readings and of the tiers; plain PostgreSQL has none, and its rows stay as they are."""
+    if database.engine.name == "postgresql":
+        return
+    for table in TABLES.values():
+        chunks = await connection.execute("SELECT show_chunks(%s::regclass)::text", (table,))
+        for (chunk,) in await chunks.fetchall():
+            await connection.execute("CALL convert_to_columnstore(%s::regclass)", (chunk,))
+    counts = await database.engine.chunk_counts(connection)
+    assert counts[0] == counts[1] > 0
 
 
 async def test_a_batch_that_is_open_while_the_watermark_passes_loses_no_row(database: Database) -> None:
