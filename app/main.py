@@ -38,6 +38,7 @@ from app.store.embedded import embedded_server, hold_service_lock
 from app.store.jobs import JobLog
 from app.store.labels import LabelStore
 from app.store.migration import migrate, require_migrated
+from app.store.policies import PolicyStore
 from app.store.readings import ReadingWriter
 from app.store.refusals import RefusalStore
 from app.store.registration import Registration
@@ -78,7 +79,10 @@ class House:
         self.acceptance = Acceptance(settings.earliest, settings.ahead, settings.new_chunks)
         self.keeper = TierKeeper(database)
         self.states = StateReader(database)
-        self.freshener = Freshener(self.keeper, JobLog(database), self.states, observer, lag=settings.tier_lag)
+        self.policies = PolicyStore(database)
+        self.freshener = Freshener(
+            self.keeper, self.policies, JobLog(database), self.states, observer, lag=settings.tier_lag
+        )
         self.reader = RequestReader(database, rows=settings.query_rows)
         self.tokens = TokenStore(database)
 

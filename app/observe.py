@@ -105,12 +105,10 @@ class Observer:
         self._failures.labels(kind).inc()
         log.warning("the database is not available", during=kind, error=str(error))
 
-    def refreshed(self, spans: int, errors: Sequence[str], seconds: float) -> None:
-        """One turn over the tiers; spans that failed are read from raw rows until a later turn succeeds."""
-        log.debug("refreshed", spans=spans, seconds=round(seconds, 3))
-        for error in errors:
-            self._failures.labels("refresh").inc()
-            log.error("a span of the tiers cannot be refreshed and is read from raw rows meanwhile", span=error)
+    def left_undone(self, job: str, error: str) -> None:
+        """A part of a job failed, is tried again at the next turn, and stopped nothing else."""
+        self._failures.labels(job).inc()
+        log.error("a part of a job failed and will be tried again", job=job, error=error)
 
     def stands(self, state: Standing, now: datetime) -> None:
         """The state of the store, as `linegraph status` shows it."""

@@ -62,7 +62,7 @@ def series_key(measurement: str, tags: Iterable[tuple[str, str]], field: str, *,
     by_key = dict(pairs)
     present = [key for key in _MAPPING_TAGS if key in by_key]
     if not present:
-        return SeriesKey(source, discrete=discrete)
+        return SeriesKey(source, None, "it has none of the tags plant, line and machine", discrete=discrete)
     if missing := [key for key in _MAPPING_TAGS if key not in by_key]:
         return SeriesKey(source, None, f"the tag {' and '.join(missing)} is missing", discrete=discrete)
     if bad := [key for key in _MAPPING_TAGS if not is_code(by_key[key])]:

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.instants import microseconds
+from app.domain.instants import instant, microseconds
 
 LARGEST_VALUE = 1e150
 """Two readings of 1.7e308 overflow a sum, and with it a tier's refresh for everybody."""
@@ -14,28 +15,60 @@ LONGEST_TEXT = 1_000
 """Characters; a text becomes a label of its series, and labels are no place for documents."""
 
 
+_COMMON = (946_684_800, 2_524_608_000)
+"""The years 2000 to 2049 in seconds: in too small a unit, they are the first weeks of 1970."""
+
+
+class Mistaken(NamedTuple):
+    """Times in `[start, end)` were meant in another unit, almost surely; `remedy` says how to write them."""
+
+    start: int
+    end: int
+    remedy: str
+
+
+_NO_PRECISION = "times without precision are nanoseconds; add ?precision="
+WITHOUT_PRECISION = tuple(
+    Mistaken(*(second * factor // 1_000 for second in _COMMON), _NO_PRECISION + precision)
+    for precision, factor in (("s", 1), ("ms", 1_000), ("us", 1_000_000))
+)
+"""What line protocol without a precision, which is in nanoseconds, shows of other units."""
+
+SECONDS_AS_MILLISECONDS = (
+    Mistaken(*(second * 1_000 for second in _COMMON), "times are milliseconds, and this looks like seconds"),
+)
+"""What columns of JSON, which are in milliseconds, show of seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Accepted times lie in `[earliest, latest)`, in microseconds since 1970-01-01 UTC."""
+    """Accepted times lie in `[earliest, latest)`, in microseconds since 1970-01-01 UTC, and not among the `mistaken`."""
 
     earliest: int
     latest: int
+    mistaken: tuple[Mistaken, ...] = ()
 
     @classmethod
-    def at(cls, now: datetime, earliest: datetime, ahead: timedelta) -> "Limits":
+    def at(cls, now: datetime, earliest: datetime, ahead: timedelta, mistaken: tuple[Mistaken, ...] = ()) -> "Limits":
         """The limits that hold at this instant."""
-        return cls(microseconds(earliest), microseconds(now + ahead))
+        return cls(microseconds(earliest), microseconds(now + ahead), mistaken)
+
+    @property
+    def sure(self) -> int:
+        """From here on, a time that is not too late is right."""
+        return max(self.earliest, *(each.end for each in self.mistaken)) if self.mistaken else self.earliest
 
 
 def faults(times: NDArray[np.int64], values: NDArray[np.float64], limits: Limits) -> list[tuple[int, str]]:
     """Positions of the readings that are refused, ascending, each with its reason; usually none."""
-    early, late = times < limits.earliest, times >= limits.latest
+    early, late = times < limits.sure, times >= limits.latest
     with np.errstate(invalid="ignore"):
         large = np.abs(values) > LARGEST_VALUE
-    refused = early | late | large
-    if not refused.any():
+    doubtful = early | late | large
+    if not doubtful.any():
         return []
-    return [(int(at), _reason(bool(early[at]), bool(late[at]))) for at in np.flatnonzero(refused)]
+    reasons = ((at, _reason(int(times[at]), bool(large[at]), limits)) for at in np.flatnonzero(doubtful).tolist())
+    return [(at, reason) for at, reason in reasons if reason]
 
 
 def text_fault(text: str) -> str | None:
@@ -47,9 +80,12 @@ def text_fault(text: str) -> str | None:
     return None
 
 
-def _reason(early: bool, late: bool) -> str:
-    if early:
+def _reason(time: int, large: bool, limits: Limits) -> str | None:
+    if time < limits.earliest:
         return "the time lies before the earliest accepted (LINEGRAPH_EARLIEST)"
-    if late:
+    if time >= limits.latest:
         return "the time lies too far ahead of now (LINEGRAPH_AHEAD)"
-    return f"the value is larger than {LARGEST_VALUE:g}"
+    for start, end, remedy in limits.mistaken:
+        if start <= time < end:
+            return f"the time would be {instant(time):%Y-%m-%dT%H:%M:%SZ}: {remedy}"
+    return f"the value is larger than {LARGEST_VALUE:g}" if large else None

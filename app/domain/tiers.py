@@ -1,11 +1,12 @@
 """Which tiers answer a question, and which spans of it must come from finer ones or from raw readings."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from app.domain.instants import MINUTE, microseconds
+from app.domain.instants import MINUTE, instant, microseconds
 from app.domain.spans import Span, at_most, merged, overlapping, widened, without
+from app.errors import BadInput
 
 ORIGIN = microseconds(datetime.fromisoformat("2000-01-03T00:00:00Z"))
 """Fixed steps count from this Monday, as TimescaleDB's time_bucket does."""
@@ -28,6 +29,10 @@ QUARTERS = Tier("PT15M", 15 * MINUTE)
 SIX_HOURS = Tier("PT6H", 360 * MINUTE)
 TIERS = (MINUTES, QUARTERS, SIX_HOURS)
 """From fine to coarse; each divides the next, and all divide a day."""
+SOURCES = (RAW, *(tier.name for tier in TIERS))
+"""All that answers, from fine to coarse."""
+
+LONG_AGO = microseconds(datetime.min.replace(tzinfo=UTC))
 
 
 class Part(NamedTuple):
@@ -57,15 +62,21 @@ class Plan(NamedTuple):
 
 
 class Freshness(NamedTuple):
-    """Behind its watermark a tier is materialised, except in the `touched` spans; watermarks as in TIERS."""
+    """Behind its watermark a tier is materialised, except in the `touched` spans; watermarks as in TIERS.
+
+    `gone` is where what is kept begins: of raw readings, then of each tier.
+    """
 
     watermarks: tuple[int, ...]
     touched: tuple[Span, ...] = ()
+    gone: tuple[int, ...] = (LONG_AGO,) * (1 + len(TIERS))
 
     @classmethod
-    def at(cls, watermark: int, touched: Iterable[Span] = ()) -> "Freshness":
+    def at(
+        cls, watermark: int, touched: Iterable[Span] = (), gone: tuple[int, ...] = (LONG_AGO,) * (1 + len(TIERS))
+    ) -> "Freshness":
         """Every tier materialised as far as whole buckets go."""
-        return cls(tuple(watermark // tier.width * tier.width for tier in TIERS), tuple(touched))
+        return cls(tuple(watermark // tier.width * tier.width for tier in TIERS), tuple(touched), gone)
 
     @property
     def watermark(self) -> int:
@@ -74,21 +85,38 @@ class Freshness(NamedTuple):
 
 
 def plan_buckets(asked: Span, width: int, freshness: Freshness) -> Plan:
-    """Whole buckets that overlap the range: a bucket has one value whatever range asks for it."""
+    """Whole buckets that overlap the range: a bucket has one value whatever range asks for it.
+
+    BadInput for steps so fine that what they are made of is not kept any more: exact or nothing.
+    """
     start = ORIGIN + (asked.start - ORIGIN) // width * width
     end = ORIGIN - (ORIGIN - asked.end) // width * width
-    return _plan(Span(start, end), width, ORIGIN, freshness)
+    plan = _plan(Span(start, end), width, ORIGIN, freshness)
+    kept_since = freshness.gone[SOURCES.index(plan.tier)]
+    if start < kept_since:
+        raise BadInput(
+            f"Steps of this width are made of {plan.tier}, which is kept since {instant(kept_since):%Y-%m-%dT%H:%MZ}.",
+            "Ask for a later range, or for steps that are multiples of PT1M, PT15M or PT6H.",
+        )
+    return plan
 
 
 def plan_plot(asked: Span, points: int, freshness: Freshness) -> Plan:
-    """At most `points` columns, from the coarsest tier that is no wider than one: columns of whole buckets then."""
+    """At most `points` columns, from the coarsest tier that is no wider than one, or the finest that is still kept:
+    columns of whole buckets then."""
     width = -(-(asked.end - asked.start) // points)
     grain = max((tier.width for tier in TIERS if tier.width <= width), default=None)
-    if grain is None:
+    kept = [each for each, gone in zip(_WIDTHS, freshness.gone, strict=True) if gone <= asked.start]
+    if (grain or 0) not in kept:
+        grain = min((each for each in kept if each > (grain or 0)), default=TIERS[-1].width)
+    if not grain:
         return _plan(asked, width, asked.start, freshness)
     start = asked.start // grain * grain
     whole = -(-(asked.end - start) // points)
     return _plan(asked, -(-whole // grain) * grain, start, freshness)
+
+
+_WIDTHS = (0, *(tier.width for tier in TIERS))
 
 
 def _plan(span: Span, width: int, origin: int, freshness: Freshness) -> Plan:

@@ -7,9 +7,10 @@ import numpy as np
 
 from app.domain.access import Viewer
 from app.domain.batch import Batch, Decoded, Refusal
-from app.domain.instants import width
+from app.domain.instants import instant, width
 from app.ingest.commit import Committer
 from app.ingest.resolution import refusal_of
+from app.store.arrivals import RowsGone
 from app.store.engines import CHUNK
 
 NAMED_IN_REPLY = 100
@@ -55,7 +56,11 @@ class Delivery:
         refusals = list(part.refusals)
         batch = self._allowed(part.batch, refusals)
         batch = await self._within_chunks(batch, refusals)
-        refusals += await self._store(batch)
+        try:
+            refusals += await self._store(batch)
+        except RowsGone as gone:
+            # Retention has moved on; what the store keeps from there on stays kept until it moves again.
+            refusals += await self._store(self._kept(batch, gone.since, refusals))
         await self._committer.refuse(self._source, refusals)
         self.receipt.stored += len(part.batch) - (len(refusals) - len(part.refusals))
         self.receipt.refuse(refusals)
@@ -71,6 +76,11 @@ class Delivery:
             return batch
         reason = f"this token writes to the plant {self._viewer.plant} only"
         return _without(batch, ~own[batch.series], reason, refusals)
+
+    def _kept(self, batch: Batch, since: int, refusals: list[Refusal]) -> Batch:
+        """Readings that lie in what retention has dropped would become the whole of their buckets."""
+        reason = f"readings before {instant(since):%Y-%m-%dT%H:%MZ} are not kept any more (linegraph policy)"
+        return _without(batch, batch.times < since, reason, refusals)
 
     async def _within_chunks(self, batch: Batch, refusals: list[Refusal]) -> Batch:
         """A body may open so many new chunks; readings that would open more are refused."""

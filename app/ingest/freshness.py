@@ -1,26 +1,34 @@
-"""Keeps the tiers fresh: moves the watermark and refreshes what was touched behind it, on a schedule of its own."""
+"""Keeps the tiers fresh and carries out policies, on a schedule of its own, and leaves word of what was done."""
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 
 from app.domain.instants import microseconds
 from app.errors import StoreUnavailable
 from app.observe import Observer
 from app.store.jobs import JobLog
+from app.store.policies import PolicyStore
 from app.store.state import StateReader
 from app.store.tiers import TierKeeper
 
-REFRESH = "refresh"
-
 
 class Freshener:
-    """The worker's turns: each advances the tiers, leaves word of what it did, and tells the state of the store."""
+    """The worker's turns."""
 
     def __init__(
-        self, keeper: TierKeeper, jobs: JobLog, states: StateReader, observer: Observer, *, lag: timedelta
+        self,
+        keeper: TierKeeper,
+        policies: PolicyStore,
+        jobs: JobLog,
+        states: StateReader,
+        observer: Observer,
+        *,
+        lag: timedelta,
     ) -> None:
         self._keeper = keeper
+        self._policies = policies
         self._jobs = jobs
         self._states = states
         self._observer = observer
@@ -32,24 +40,37 @@ class Freshener:
             try:
                 await self.turn()
             except StoreUnavailable as error:
-                self._observer.store_lost(REFRESH, error)
+                self._observer.store_lost("freshness", error)
             except Exception as error:
-                self._observer.failed(REFRESH, error)
+                self._observer.failed("freshness", error)
             await asyncio.sleep(every.total_seconds())
 
     async def turn(self) -> None:
-        """Up to now less the lag."""
-        started = time.monotonic()
+        """Refreshes up to now less the lag, then carries out the policies; StoreUnavailable where the database goes."""
         now = datetime.now(UTC)
-        try:
-            advance = await self._keeper.advance(microseconds(now - self._lag))
-        except Exception as error:
-            await self._jobs.failed(REFRESH, str(error))
-            raise
-        if advance is not None:
-            seconds = time.monotonic() - started
-            await self._jobs.ended(REFRESH, seconds, f"{advance.spans} spans")
-            if advance.errors:
-                await self._jobs.failed(REFRESH, advance.errors[-1])
-            self._observer.refreshed(advance.spans, advance.errors, seconds)
+        await self._do("refresh", self._refresh(now))
+        await self._do("policies", self._carry_out(now))
         self._observer.stands(await self._states.state(), now)
+
+    async def _refresh(self, now: datetime) -> tuple[list[str], list[str]]:
+        advance = await self._keeper.advance(microseconds(now - self._lag))
+        return ([f"{advance.spans} spans"], advance.errors) if advance else ([], [])
+
+    async def _carry_out(self, now: datetime) -> tuple[list[str], list[str]]:
+        return await self._policies.carry_out(now), []
+
+    async def _do(self, job: str, work: Awaitable[tuple[list[str], list[str]]]) -> None:
+        """One job: what it did and its errors are kept in the store, and noticed."""
+        started = time.monotonic()
+        try:
+            did, errors = await work
+            if did:
+                await self._jobs.ended(job, time.monotonic() - started, ", ".join(did))
+            for error in errors:
+                self._observer.left_undone(job, error)
+                await self._jobs.failed(job, error)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            self._observer.failed(job, error)
+            await self._jobs.failed(job, str(error))

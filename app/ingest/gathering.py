@@ -7,6 +7,7 @@ from app.domain.batch import Batch, Refusal, joined
 from app.errors import Busy, StoreUnavailable
 from app.ingest.commit import Committed, Committer
 from app.observe import Observer
+from app.store.arrivals import RowsGone
 
 WRITERS = 3
 """While one commit waits for the disk, the next is copied: 0.38 of a plain COPY with one, 0.45 with three or four."""
@@ -113,8 +114,7 @@ class Gathering:
     async def _alone(self, group: list[_Waiting], error: Exception) -> None:
         """One batch that the database does not take must not take the others with it."""
         if len(group) == 1:
-            self._observer.failed("commit", error)
-            _fail(group[0], error)
+            self._refuse(group[0], error)
             return
         for waiting in group:
             try:
@@ -123,8 +123,12 @@ class Gathering:
                 self._lose(group, lost)  # those who were told already stay told
                 return
             except Exception as own:
-                self._observer.failed("commit", own)
-                _fail(waiting, own)
+                self._refuse(waiting, own)
+
+    def _refuse(self, waiting: _Waiting, error: Exception) -> None:
+        if not isinstance(error, RowsGone):  # its sender knows what to do
+            self._observer.failed("commit", error)
+        _fail(waiting, error)
 
 
 def _stopping() -> StoreUnavailable:

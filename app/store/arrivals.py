@@ -20,7 +20,10 @@ from app.store.revisions import revise
 NOTE_GAP = 15 * MINUTE
 """Refreshing a silence of this length with its neighbours is cheaper than refreshing twice."""
 
-INTENDED: LiteralString = "SELECT intended FROM tiers WHERE name = 'PT1M' FOR SHARE"
+# One row for the watermark and one for retention: neither moves while a batch is open.
+INTENDED: LiteralString = (
+    "SELECT intended, gone_before FROM tiers WHERE name IN ('RAW', 'PT1M') ORDER BY name FOR SHARE"
+)
 LATEST: LiteralString = """
 SELECT array_agg(series_id), array_agg(time) FROM latest WHERE series_id = ANY(%(series)s)
 """
@@ -63,6 +66,14 @@ WHERE excluded.received > 0 OR (excluded.time >= latest.time
 """
 
 
+class RowsGone(Exception):
+    """Rows before `since` (microseconds) are not kept any more, and nothing of a batch that holds some was written."""
+
+    def __init__(self, since: int) -> None:
+        super().__init__(since)
+        self.since = since
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """What became of rows: new ones, ones whose value changed, and ones that were there alike."""
@@ -85,10 +96,13 @@ class _Changed(NamedTuple):
 
 async def arrive(connection: Connection, engine: Engine, rows: Rows, *, trust_latest: bool) -> Stored:
     """Writes a batch in the transaction that is open. Rows newer than the latest of their series are copied straight
-    in; psycopg's UniqueViolation tells that somebody else was faster: then begin again without trust."""
+    in; psycopg's UniqueViolation tells that somebody else was faster: then begin again without trust. RowsGone where
+    some rows lie in what retention has dropped."""
     cursor = connection.cursor(binary=True)
     await cursor.execute(INTENDED)
-    intended = microseconds((await _row(cursor))[0])
+    (intended, _), (_, gone) = [map(microseconds, row) for row in await cursor.fetchall()]
+    if int(rows.times.min()) < gone:
+        raise RowsGone(gone)
     newest = rows.newest()
     if trust_latest:
         await cursor.execute(LATEST, {"series": Integers(newest.series)})

@@ -30,6 +30,15 @@ REFRESH: LiteralString = "CALL refresh_continuous_aggregate(%s, %s, %s)"
 REFRESH_AT_ONCE: LiteralString = """
 CALL refresh_continuous_aggregate(%s, %s, %s, options => '{"buckets_per_batch": 0}')
 """
+# Bit 8 of the status: rows have come to the chunk since it was moved.
+TO_COLUMNSTORE: LiteralString = """
+SELECT chunk FROM timescaledb_information.chunks, format('%%I.%%I', chunk_schema, chunk_name) AS chunk
+WHERE hypertable_name = coalesce((SELECT materialization_hypertable_name
+        FROM timescaledb_information.continuous_aggregates WHERE view_name = %(table)s), %(table)s)
+    AND range_end <= %(before)s
+    AND (NOT is_compressed OR _timescaledb_functions.chunk_status(chunk::regclass) & 8 > 0)
+ORDER BY range_start LIMIT 1
+"""
 REFRESHES_IN_BATCHES = (2, 28)
 """From this version on a refresh goes by ten buckets unless told otherwise: a second for a week, 100 times as long."""
 
@@ -38,6 +47,8 @@ class Engine(Protocol):
     """One of the two makers."""
 
     name: str
+    columnstore: bool
+    """Whether there is one."""
 
     def first(self, value: LiteralString, by: LiteralString, where: LiteralString) -> LiteralString:
         """SQL: the `value` of the row with the lowest `by`, of rows that are `where`."""
@@ -63,11 +74,18 @@ class Engine(Protocol):
     async def chunk_counts(self, connection: Connection) -> tuple[int, int]:
         """How many chunks of `readings` there are, and how many of them are in the columnstore."""
 
+    async def drop_before(self, connection: Connection, table: LiteralString, before: datetime) -> bool:
+        """Drops the chunks that end by then; whether there were any. `connection` is in autocommit."""
+
+    async def move_to_columnstore(self, connection: Connection, table: LiteralString, before: datetime) -> bool:
+        """Moves the oldest chunk that ends by then and lies in rows, or in part; whether there was one."""
+
 
 class Timescale:
     """Hypertable and continuous aggregate."""
 
     name = "timescaledb"
+    columnstore = True
 
     def __init__(self, version: tuple[int, ...]) -> None:
         self._refresh = REFRESH_AT_ONCE if version >= REFRESHES_IN_BATCHES else REFRESH
@@ -107,11 +125,24 @@ class Timescale:
         chunks, compressed = (await rows.fetchall())[0]
         return chunks, compressed
 
+    async def drop_before(self, connection: Connection, table: LiteralString, before: datetime) -> bool:
+        rows = await connection.execute("SELECT drop_chunks(%s::regclass, older_than => %s)", (table, before))
+        return bool(await rows.fetchall())
+
+    async def move_to_columnstore(self, connection: Connection, table: LiteralString, before: datetime) -> bool:
+        rows = await connection.execute(TO_COLUMNSTORE, {"table": table, "before": before})
+        row = await rows.fetchone()
+        if row is None:
+            return False
+        await connection.execute("CALL convert_to_columnstore(%s::regclass)", row)
+        return True
+
 
 class Plain:
     """Partitioned table and rollup table."""
 
     name = "postgresql"
+    columnstore = False
 
     def first(self, value: LiteralString, by: LiteralString, where: LiteralString) -> LiteralString:
         return f"(array_agg({value} ORDER BY {by}) FILTER (WHERE {where}))[1]"
@@ -150,6 +181,21 @@ class Plain:
 
     async def chunk_counts(self, connection: Connection) -> tuple[int, int]:
         return len(await self.chunks(connection)), 0
+
+    async def drop_before(self, connection: Connection, table: LiteralString, before: datetime) -> bool:
+        if table != TABLES[RAW]:
+            deleted = await connection.execute(SQL("DELETE FROM {} WHERE bucket < %s").format(SQL(table)), (before,))
+            return deleted.rowcount > 0
+        chunks = [number for number in await self.chunks(connection) if EPOCH + (number + 1) * CHUNK <= before]
+        for number in sorted(chunks):
+            partition = Identifier(f"readings_p_{number}")
+            # Readers and writers go on meanwhile.
+            await connection.execute(SQL("ALTER TABLE readings DETACH PARTITION {} CONCURRENTLY").format(partition))
+            await connection.execute(SQL("DROP TABLE {}").format(partition))
+        return bool(chunks)
+
+    async def move_to_columnstore(self, connection: Connection, table: LiteralString, before: datetime) -> bool:
+        return False
 
 
 async def _number(connection: Connection, statement: LiteralString, table: LiteralString) -> int:

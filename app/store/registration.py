@@ -104,7 +104,9 @@ class Registration:
         await transaction.execute(_NEW_LINES, _columns({(a.plant, a.line) for a, _ in wanted}, "plants", "lines"))
         places = {(a.plant, a.line, a.machine) for a, _ in wanted}
         await transaction.execute(_NEW_MACHINES, _columns(places, "plants", "lines", "machines"))
-        kinds = {address.metric: MetricKind.STATE if discrete else MetricKind.GAUGE for address, discrete in wanted}
+        # Texts have the last word wherever they stand: a STATE takes numbers too, a GAUGE would refuse them.
+        kinds = dict.fromkeys((address.metric for address, _ in wanted), MetricKind.GAUGE)
+        kinds |= {address.metric: MetricKind.STATE for address, discrete in wanted if discrete}
         await transaction.execute(
             insert(metrics).on_conflict_do_nothing(),
             [{"name": name, "display_name": name, "kind": kind.value} for name, kind in kinds.items()],

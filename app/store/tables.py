@@ -168,6 +168,9 @@ tiers = Table(
     Column("name", Text, primary_key=True),
     _instant("intended"),
     _instant("watermark"),
+    _instant("gone_before"),
+    Column("keep", Interval),
+    Column("columnstore_after", Interval),
 )
 
 touched = Table(

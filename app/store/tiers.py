@@ -15,7 +15,8 @@ from app.store.engines import CHUNK, Connection
 _ONE_WORKER = 7_463_002
 
 STATE: LiteralString = """
-SELECT (SELECT array_agg(watermark ORDER BY array_position(%s::text[], name)) FROM tiers),
+SELECT (SELECT array_agg(watermark ORDER BY array_position(%(tiers)s::text[], name)) FROM tiers WHERE name <> 'RAW'),
+    (SELECT array_agg(gone_before ORDER BY array_position(%(tiers)s::text[], name) NULLS FIRST) FROM tiers),
     (SELECT coalesce(array_agg(starts ORDER BY id), '{}') FROM touched),
     (SELECT coalesce(array_agg(ends ORDER BY id), '{}') FROM touched)
 """
@@ -50,11 +51,11 @@ class TierKeeper:
         """The state at this moment, in one statement."""
         async with self._database.driver(autocommit=True) as connection:
             cursor = connection.cursor(binary=True)
-            await cursor.execute(STATE, (_NAMES,))
+            await cursor.execute(STATE, {"tiers": _NAMES})
             rows = await cursor.fetchall()
-        watermarks, starts, ends = rows[0]
+        watermarks, gone, starts, ends = rows[0]
         spans = [Span(int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
-        return Freshness(tuple(int(watermark) for watermark in watermarks), tuple(merged(spans)))
+        return Freshness(tuple(map(int, watermarks)), tuple(merged(spans)), tuple(map(int, gone)))
 
     async def advance(self, to: int) -> Advance | None:
         """Materialises up to the whole minute before `to`, and what was touched; None where another process is at it.
