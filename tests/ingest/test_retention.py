@@ -28,7 +28,7 @@ async def test_rows_older_than_a_retention_are_refused_with_that_reason(
     since = next(gone for gone in (await house.keeper.freshness()).gone)
     assert now - 38 * DAY < since <= now - 30 * DAY
 
-    lines = [f"m value=7 {(now - 50 * DAY) * 1_000}", f"m value=8 {(now - DAY // 2) * 1_000}", "m value=9"]
+    lines = [f"m value=700 {(now - 50 * DAY) * 1_000}", f"m value=8 {(now - DAY // 2) * 1_000}", "m value=9"]
     answers = [await client.post("/write", content="\n".join(lines)) for _ in range(2)]
     for answer in answers:
         assert (answer.status_code, answer.json()["stored"], answer.json()["refusedCount"]) == (400, 2, 1)
@@ -36,9 +36,9 @@ async def test_rows_older_than_a_retention_are_refused_with_that_reason(
             f"readings before {instant(since):%Y-%m-%dT%H:%MZ} are not kept any more (linegraph policy)"
         )
     values = [value for _, value, _ in (await kept_readings(house.database))["m value"]]
-    assert 7.0 not in values
+    assert 700.0 not in values
     assert {8.0, 9.0} <= set(values)
     assert len(await kept_refusals(house.database)) == 1
-    columns = {"source": "m value", "times": [(now - 50 * DAY) / 1_000], "values": [7]}
+    columns = {"source": "m value", "times": [(now - 50 * DAY) / 1_000], "values": [700]}
     refused = await client.post("/api/v1/readings", json={"series": [columns]})
     assert (refused.status_code, refused.json()["stored"]) == (400, 0)
