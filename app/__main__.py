@@ -1,74 +1,21 @@
 """The command line: `linegraph ...`; answers go to standard output, everything else to standard error."""
 
-import asyncio
 import os
-import signal
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
-import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
 from app import main as front_door
+from app.command import house, run, say
 from app.errors import BadInput, LinegraphError
-from app.observe import Observer, start_logging
-from app.settings import Settings, read_settings
-
-
-def say(sentence: str) -> None:
-    """A sentence for whoever runs the command."""
-    click.echo(sentence, err=True)
-
-
-def run(work: Callable[[Settings], Awaitable[None]], **overrides: object) -> None:
-    """Runs a command to its end or until it is interrupted; an error of ours is one line and exit code 1."""
-    debug = click.get_current_context().find_root().params["debug"]
-    told: list[signal.Signals] = []
-    try:
-        settings = msgspec.structs.replace(read_settings(os.environ), **overrides)
-        start_logging(settings.log_level)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_until_told(work(settings), told))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        sys.exit(128 + (told[0] if told else signal.SIGINT))
-    except LinegraphError as error:
-        if debug:
-            raise
-        say(f"linegraph: {error}")
-        sys.exit(1)
-    except ExceptionGroup as group:
-        if debug:
-            raise
-        say(f"linegraph: {_innermost(group)}")
-        sys.exit(1)
-
-
-async def _until_told(work: Awaitable[None], told: list[signal.Signals]) -> None:
-    """SIGTERM ends a command as Ctrl-C does, so that what it started is stopped in order."""
-    task = asyncio.ensure_future(work)
-
-    def stop() -> None:
-        told.append(signal.SIGTERM)
-        task.cancel()
-
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
-    await task
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
-def house(settings: Settings) -> AbstractAsyncContextManager[front_door.House]:
-    return front_door.open_house(settings, Observer(), say)
+from app.observe import Observer
+from app.operating import policy, status
+from app.settings import Settings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -76,6 +23,10 @@ def house(settings: Settings) -> AbstractAsyncContextManager[front_door.House]:
 @click.version_option(package_name="linegraph")
 def main(debug: bool) -> None:
     """Factory readings in, exact numbers out. Settings are LINEGRAPH_* environment variables; see the README."""
+
+
+main.add_command(status)
+main.add_command(policy)
 
 
 @main.command()

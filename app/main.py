@@ -16,7 +16,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from app.change.access import TokenChange
 from app.change.model_file import ModelFile
 from app.domain.access import DEMO_VIEWER, Role, Viewer
-from app.errors import LinegraphError, SettingInvalid
+from app.domain.policy import Policy
+from app.errors import SettingInvalid
 from app.http import answers, graphiql, graphql, health, writing
 from app.http.access import LOOPBACK, LoopbackOnly
 from app.http.bodies import Bodies
@@ -43,14 +44,14 @@ from app.store.readings import ReadingWriter
 from app.store.refusals import RefusalStore
 from app.store.registration import Registration
 from app.store.series import SeriesCatalog
-from app.store.state import StateReader
+from app.store.state import State, StateReader
 from app.store.tiers import TierKeeper
 from app.store.tokens import TokenStore
 from schema.answering import Answerer, build_schema, printed_schema
 from schema.documents import DocumentCache
 from schema.limits import QueryLimits
 
-__all__ = ["ROLES", "House", "Role", "demo", "open_house", "printed_schema", "serve"]
+__all__ = ["ROLES", "House", "Policy", "Role", "State", "demo", "open_house", "printed_schema", "serve"]
 
 ROLES = [role.value for role in Role]
 Announce = Callable[[str], None]
@@ -110,6 +111,20 @@ class House:
         """Readings of every machine, each second, until it is cancelled."""
         await produce(self.committer, self.observer)
 
+    async def apply_policies(self) -> None:
+        """What settings say of keeping goes before what a command has set."""
+        wanted = self.settings.keep, self.settings.columnstore_after
+        before = await self.policies.all()
+        named = {name for given in wanted for name in given}
+        await self.policies.set(
+            {
+                name: Policy(
+                    *(given.get(name, old) for given, old in zip(wanted, before.get(name, Policy()), strict=True))
+                )
+                for name in named
+            }
+        )
+
     async def freshen(self) -> None:
         """Refreshes the tiers now, for a command that runs without a service beside it."""
         await self.freshener.turn()
@@ -128,6 +143,7 @@ async def open_house(settings: Settings, observer: Observer, announce: Announce)
 async def open_service(house: House, *, loopback_only: bool = False) -> AsyncIterator[Service]:
     """Starts what runs beside the doors: the gathering of batches and the refreshing of tiers."""
     settings, observer = house.settings, house.observer
+    await house.apply_policies()
     gathering = Gathering(house.committer, observer, limit=settings.queue_limit)
     documents = DocumentCache()
     observer.watch_documents(documents)
@@ -172,7 +188,7 @@ def application(service: Service) -> Starlette:
             *([Middleware(LoopbackOnly)] if service.loopback_only else []),
             Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=1),
         ],
-        exception_handlers={LinegraphError: answers.refused, Exception: answers.failed},
+        exception_handlers=answers.handlers(),
     )
     app.state.service = service
     return app

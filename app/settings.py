@@ -43,6 +43,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tier_lag: timedelta = timedelta(minutes=1)
     tier_every: timedelta = timedelta(seconds=10)
 
+    keep: dict[str, timedelta] = {}
+    columnstore_after: dict[str, timedelta] = {}
+
     query_depth: Positive = 20
     query_aliases: Positive = 100
     query_fields: Positive = 2_000
@@ -81,6 +84,9 @@ def _value(name: str, text: str, kind: object) -> object:
     try:
         if kind is timedelta:
             return _positive_duration(text)
+        if kind == dict[str, timedelta]:
+            pairs = (each.strip().partition("=") for each in text.split(","))
+            return {source: _positive_duration(duration) for source, _, duration in pairs}
         if kind in (Path, Path | None):
             return Path(text).expanduser()
         return msgspec.convert(text, kind, strict=False)
@@ -98,6 +104,8 @@ def _positive_duration(text: str) -> timedelta:
 def _expected(kind: object) -> str:
     if kind is timedelta:
         return "Write an ISO 8601 duration such as PT30S or P1D."
+    if kind == dict[str, timedelta]:
+        return "Write RAW=P90D,PT1M=P730D."
     if kind is bool:
         return "Write true or false."
     return "The README tells its unit and default."

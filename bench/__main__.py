@@ -1,6 +1,7 @@
 """`make bench`: measures on every engine that the machine has, and fails where a bound is missed."""
 
 import asyncio
+import random
 import sys
 
 import click
@@ -9,9 +10,11 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.bounds import FULL, QUICK, RUNS, Extent
+from bench.faults import faults
 from bench.figures import Figure, markdown, plain_table
 from bench.ingest import ingest
 from bench.memory import memory
+from bench.mess import mess
 from bench.pages import pages
 from bench.server import ENGINES, installed, new_server
 
@@ -19,17 +22,18 @@ from bench.server import ENGINES, installed, new_server
 @click.command()
 @click.option("--engine", "engines", type=click.Choice(ENGINES), multiple=True, help="Measure on this one alone.")
 @click.option("--quick", is_flag=True, help="Shorter runs: for a look, not for figures to be quoted.")
-def main(engines: tuple[str, ...], quick: bool) -> None:
-    """Measure ingest, pages and memory beside their references; medians of runs that take turns."""
+@click.option("--seed", type=int, help="Of the faults: which, when and in what readings; else another in each run.")
+def main(engines: tuple[str, ...], quick: bool, seed: int | None) -> None:
+    """Measure ingest, pages and memory beside their references, and compare every bucket of a messy plant."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        found = runner.run(_measure(engines or ENGINES, QUICK if quick else FULL))
+        found = runner.run(_measure(engines or ENGINES, QUICK if quick else FULL, seed))
     for title, figures in found.items():
         click.echo(markdown(title, figures))
     missed = [figure for figures in found.values() for figure in figures if figure.holds is False]
     sys.exit(1 if missed or not found else 0)
 
 
-async def _measure(engines: tuple[str, ...], extent: Extent) -> dict[str, list[Figure]]:
+async def _measure(engines: tuple[str, ...], extent: Extent, seed: int | None) -> dict[str, list[Figure]]:
     console = Console(width=max(Console().width, 180))
     found: dict[str, list[Figure]] = {}
     for engine in engines:
@@ -38,7 +42,13 @@ async def _measure(engines: tuple[str, ...], extent: Extent) -> dict[str, list[F
             continue
         async with new_server(engine) as server:
             title = f"{server.description}; {server.durability}; medians of {RUNS} runs"
-            figures = [*await ingest(server, extent), *await pages(server, extent), *await memory(server)]
+            figures = [
+                *await ingest(server, extent),
+                *await pages(server, extent),
+                *await memory(server),
+                *await mess(server, extent),
+            ]
+        figures += await faults(engine, extent, random.randrange(1 << 31) if seed is None else seed, click.echo)
         console.print(plain_table(title, figures))
         found[title] = figures
     return found

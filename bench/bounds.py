@@ -11,6 +11,8 @@ MOST_MEMORY: Final = 250.0
 """Megabytes (10^6 bytes) that the service has held at most after one million readings."""
 MOST_GROWTH: Final = 10.0
 """Megabytes that the second million may add."""
+MOST_DIFFERENT: Final = 0
+"""Buckets that may differ from plain Python."""
 
 CONNECTIONS: Final = 4
 RUNS: Final = 3
@@ -18,13 +20,21 @@ RUNS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much is measured: readings of one ingest run, seconds of one run of requests, machines with a history."""
+    """How much is measured: readings of one ingest run, seconds of one run of requests, machines with a history,
+    days of the messy plant, readings and faults of the fault run."""
 
     ingest_seconds: int
     """Of event time: each second holds one reading of every series."""
     page_seconds: float
     history_machines: int
+    mess_days: float
+    fault_readings: int
+    faults: int
 
 
-FULL: Final = Extent(ingest_seconds=500, page_seconds=3.0, history_machines=8)
-QUICK: Final = Extent(ingest_seconds=200, page_seconds=1.0, history_machines=4)
+FULL: Final = Extent(
+    ingest_seconds=500, page_seconds=3.0, history_machines=8, mess_days=7, fault_readings=1_000_000, faults=20
+)
+QUICK: Final = Extent(
+    ingest_seconds=200, page_seconds=1.0, history_machines=4, mess_days=0.7, fault_readings=100_000, faults=6
+)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from app.domain.instants import SECOND, instant, microseconds
 from app.domain.model import SeriesId
@@ -31,7 +32,7 @@ KEPT = microseconds(datetime(2026, 2, 19, tzinfo=UTC))
 """The edge of a chunk (a Thursday) that ten days before now fall behind."""
 
 
-def rows(times: np.ndarray[tuple[int], np.dtype[np.int64]], series: int = 1, value: float | None = None) -> Rows:
+def rows(times: NDArray[np.int64], series: int = 1, value: float | None = None) -> Rows:
     values = np.full(len(times), value) if value is not None else (times // SECOND % 97).astype(np.float64)
     return settled(np.full(len(times), series, np.int32), times, values, np.zeros(len(times), np.uint32))
 
@@ -53,8 +54,9 @@ async def averages(database: Database, width: int, start: int = START) -> list[t
 
 async def raw_count(database: Database) -> tuple[int, int]:
     async with database.begin() as transaction:
-        row = (await transaction.exec_driver_sql("SELECT count(*), min(time) FROM readings")).one()
-    return row[0], microseconds(row[1])
+        found = (await transaction.exec_driver_sql("SELECT count(*), min(time) FROM readings")).all()
+    [(number, oldest)] = found
+    return number, microseconds(oldest)
 
 
 async def test_raw_rows_go_by_whole_chunks_and_rollups_stay(filled: Database) -> None:

@@ -1,0 +1,59 @@
+"""What an operator sees and sets: the state of the store and its policies, by commands and as metrics."""
+
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from app.main import House, open_service
+from app.settings import read_settings
+from tests.doors import house_of
+from tests.test_commands import environment, folder, linegraph
+
+__all__ = ["environment", "folder"]
+
+
+def test_status_and_policies_by_command(environment: dict[str, str]) -> None:
+    shown = linegraph(environment, "status")
+    assert shown.returncode == 0, shown.stderr
+    told = shown.stdout.splitlines()
+    assert told[0].startswith("PostgreSQL ")
+    assert [line.split("\t")[0] for line in told[1:6]] == [
+        "tier PT1M", "tier PT15M", "tier PT6H", "notes", "chunks",
+    ]  # fmt: skip
+    assert {line.split("\t")[0] for line in told if line.startswith("size")} >= {"size RAW", "size PT6H", "size of all"}
+
+    kept = linegraph(environment, "policy", "RAW", "--keep", "P90D")
+    assert kept.stdout.splitlines()[0] == "RAW\tkeep P90D\tcolumnstore never"
+    assert linegraph(environment, "policy").stdout == kept.stdout
+    refused = linegraph(environment, "policy", "PT1M", "--keep", "P30D")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "RAW would be kept longer than PT1M" in refused.stderr
+    unread = linegraph(environment, "policy", "RAW", "--keep", "3 weeks")
+    assert (unread.returncode, unread.stderr.splitlines()[-1]) == (
+        1, "linegraph: '3 weeks' is no duration in days, hours, minutes or seconds. Write P90D, or none.",
+    )  # fmt: skip
+    assert linegraph(environment, "policy", "--keep", "P3D").returncode == 2
+    assert linegraph(environment, "policy", "RAW", "--keep", "none").stdout.startswith("RAW\tkeep for ever")
+
+
+@pytest.mark.anyio
+async def test_metrics_tell_what_status_shows(house: House, client: httpx.AsyncClient) -> None:
+    assert (await client.post("/write", content="m value=1")).status_code == 204
+    await house.freshener.turn()
+    lines = dict(line.rsplit(" ", 1) for line in (await client.get("/metrics")).text.splitlines() if line[0] != "#")
+    assert 0 < float(lines['linegraph_tier_lag_seconds{tier="PT1M"}']) < 200
+    assert 0 < float(lines['linegraph_tier_lag_seconds{tier="PT6H"}']) < 6 * 3_600 + 200
+    assert float(lines["linegraph_pending_notes"]) == 0
+    assert float(lines['linegraph_chunks{form="rows"}']) == 1
+    assert float(lines['linegraph_store_bytes{part="RAW"}']) > 8_192
+    ended = float(lines['linegraph_job_time{job="refresh",outcome="ended"}'])
+    assert abs(ended - datetime.now(UTC).timestamp()) < 60
+
+
+@pytest.mark.anyio
+async def test_settings_go_before_what_a_command_has_set(house: House) -> None:
+    given = read_settings({"LINEGRAPH_KEEP": "RAW=P30D, PT1M=P400D"})
+    async with open_service(house_of(house.database, keep=given.keep)):
+        policies = await house.policies.all()
+    assert {name: policy.keep.days for name, policy in policies.items() if policy.keep} == {"RAW": 30, "PT1M": 400}
