@@ -21,9 +21,9 @@ NOTE_GAP = 15 * MINUTE
 """Refreshing a silence of this length with its neighbours is cheaper than refreshing twice."""
 
 # One row for the watermark and one for retention: neither moves while a batch is open.
-INTENDED: LiteralString = (
-    "SELECT intended, gone_before FROM tiers WHERE name IN ('RAW', 'PT1M') ORDER BY name FOR SHARE"
-)
+INTENDED: LiteralString = """
+SELECT intended, watermark, gone_before FROM tiers WHERE name IN ('PT1M', 'RAW') ORDER BY name FOR SHARE
+"""
 LATEST: LiteralString = """
 SELECT array_agg(series_id), array_agg(time) FROM latest WHERE series_id = ANY(%(series)s)
 """
@@ -100,7 +100,7 @@ async def arrive(connection: Connection, engine: Engine, rows: Rows, *, trust_la
     some rows lie in what retention has dropped."""
     cursor = connection.cursor(binary=True)
     await cursor.execute(INTENDED)
-    (intended, _), (_, gone) = [map(microseconds, row) for row in await cursor.fetchall()]
+    (intended, watermark, _), (_, _, gone) = [map(microseconds, row) for row in await cursor.fetchall()]
     if int(rows.times.min()) < gone:
         raise RowsGone(gone)
     newest = rows.newest()
@@ -118,7 +118,7 @@ async def arrive(connection: Connection, engine: Engine, rows: Rows, *, trust_la
     changed = _Changed(*(np.concatenate(column) for column in zip(*changes, strict=True)))
     late = changed.times < intended
     if late.any():
-        await revise(cursor, changed.series[late], changed.times[late])
+        await revise(cursor, changed.series[late], changed.times[late], watermark)
         await _note(cursor, around(changed.times[late], MINUTE, NOTE_GAP))
     new = np.sort(changed.series[~changed.known])
     received = np.searchsorted(new, newest.series, "right") - np.searchsorted(new, newest.series, "left")

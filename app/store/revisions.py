@@ -12,21 +12,25 @@ from app.domain.finality import Revisions
 from app.domain.instants import instant
 from app.domain.model import SeriesId
 from app.domain.spans import Span, widened
-from app.domain.tiers import MINUTES, QUARTERS
+from app.domain.tiers import MINUTES, QUARTERS, Tier
 from app.store.columns import Instants, Integers
 from app.store.database import Database
 
 # What a tier holds has been final: rows that come to it for the first time change no number that anybody has seen.
-# The minutes tell this where their quarter is not over yet. The bounds leave out chunks.
+# The minutes tell this of a quarter that is not over yet. The bounds leave out chunks.
 REVISE: LiteralString = """
 INSERT INTO revisions (series_id, bucket, revised_at)
-SELECT DISTINCT changed.series_id, changed.quarter, now()
-FROM unnest(%(series)s, %(quarters)s, %(minutes)s) AS changed (series_id, quarter, minute)
-WHERE EXISTS (SELECT FROM readings_15m AS seen WHERE seen.series_id = changed.series_id
-        AND seen.bucket = changed.quarter AND seen.bucket >= %(start)s AND seen.bucket < %(end)s)
-    OR EXISTS (SELECT FROM readings_1m AS seen WHERE seen.series_id = changed.series_id
-        AND seen.bucket = changed.minute AND seen.bucket >= %(start)s AND seen.bucket < %(end)s)
-ORDER BY 1, 2
+SELECT series_id, quarter, now() FROM (
+    SELECT changed.series_id, changed.quarter
+    FROM unnest(%(series)s, %(quarters)s) AS changed (series_id, quarter)
+    JOIN readings_15m AS seen ON seen.series_id = changed.series_id AND seen.bucket = changed.quarter
+        AND seen.bucket >= %(start)s AND seen.bucket < %(end)s
+    UNION
+    SELECT changed.series_id, date_bin('15 minutes', changed.minute, '2000-01-03 00:00+00')
+    FROM unnest(%(minute_series)s, %(minutes)s) AS changed (series_id, minute)
+    JOIN readings_1m AS seen ON seen.series_id = changed.series_id AND seen.bucket = changed.minute
+        AND seen.bucket >= %(start)s AND seen.bucket < %(end)s
+) AS revised ORDER BY 1, 2
 ON CONFLICT (series_id, bucket) DO UPDATE SET revised_at = excluded.revised_at
 """
 READ: LiteralString = """
@@ -35,21 +39,38 @@ WHERE series_id = ANY(%(series)s) AND bucket >= %(start)s AND bucket < %(end)s G
 """
 
 
-async def revise(cursor: AsyncCursor[TupleRow], series: NDArray[np.int32], times: NDArray[np.int64]) -> None:
-    """Notes that these readings (times in microseconds) have come or changed, in the transaction of their batch."""
-    minutes = np.unique(np.stack([series, times // MINUTES.width * MINUTES.width], axis=1), axis=0)
-    quarters = minutes[:, 1] // QUARTERS.width * QUARTERS.width
-    span = widened(Span(int(quarters.min()), int(quarters.max()) + 1), QUARTERS.width)
+async def revise(
+    cursor: AsyncCursor[TupleRow], series: NDArray[np.int32], times: NDArray[np.int64], watermark: int
+) -> None:
+    """Notes that these readings have come or changed, in the transaction of their batch.
+
+    times and watermark: microseconds; the watermark is that of the minutes, as published.
+    """
+    quarters = _each_once(series, times, QUARTERS)
+    open_quarter = times >= watermark // QUARTERS.width * QUARTERS.width
+    minutes = _each_once(series[open_quarter], times[open_quarter], MINUTES)
+    span = widened(Span(int(times.min()), int(times.max()) + 1), QUARTERS.width)
     await cursor.execute(
         REVISE,
         {
-            "series": Integers(minutes[:, 0].astype(np.int32)),
-            "quarters": Instants(quarters),
-            "minutes": Instants(minutes[:, 1]),
+            "series": Integers(quarters[0]),
+            "quarters": Instants(quarters[1]),
+            "minute_series": Integers(minutes[0]),
+            "minutes": Instants(minutes[1]),
             "start": instant(span.start),
             "end": instant(span.end),
         },
     )
+
+
+def _each_once(
+    series: NDArray[np.int32], times: NDArray[np.int64], tier: Tier
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Series and buckets of readings that mostly come in their order: what stands twice is no harm."""
+    buckets = times // tier.width * tier.width
+    first = np.ones(len(times), np.bool_)
+    first[1:] = (series[1:] != series[:-1]) | (buckets[1:] != buckets[:-1])
+    return series[first], buckets[first]
 
 
 class RevisionReader:

@@ -87,7 +87,7 @@ def remount(disk: Path, how: str) -> None:
 
 async def test_one_service_to_a_data_folder(data: Path) -> None:
     async with hold_service_lock(data):
-        with pytest.raises(ServerTrouble, match=rf"Another linegraph serve \(pid {os.getpid()}\) is using"):
+        with pytest.raises(ServerTrouble, match=rf"Another linegraph serve or demo \(pid {os.getpid()}\) is using"):
             async with hold_service_lock(data):
                 pass
     async with hold_service_lock(data):
@@ -149,6 +149,24 @@ async def test_data_of_others_is_refused_and_left_alone(data: Path) -> None:
         async with embedded_server(data, announce=quiet):
             pass
     assert [each.name for each in (data / "pg").iterdir()] == ["PG_VERSION"]
+
+
+@pytest.mark.parametrize("name", ["letter.txt", ".profile", "pg.conf"])
+async def test_a_folder_of_somebodys_files_is_refused_and_left_alone(data: Path, name: str) -> None:
+    make(data, file=name)
+    for use in (embedded_server(data, announce=quiet), hold_service_lock(data)):
+        with pytest.raises(ServerTrouble, match=f"files that Linegraph did not make, such as {name}") as refusal:
+            async with use:
+                pass
+        assert "LINEGRAPH_DATA=... (make demo: DATA=...)" in str(refusal.value.hint)
+    assert os.listdir(data) == [name]
+
+
+async def test_the_root_of_a_new_disk_is_as_good_as_empty(data: Path) -> None:
+    make(data)
+    make(data / "lost+found", 0o700)
+    async with hold_service_lock(data):
+        assert (data / "service.lock").exists()
 
 
 async def test_data_that_others_may_read_is_refused(data: Path) -> None:

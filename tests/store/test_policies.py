@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from app.domain.instants import SECOND, instant, microseconds
@@ -20,6 +21,7 @@ from app.store.database import Database
 from app.store.policies import PolicyStore
 from app.store.readings import ReadingWriter
 from app.store.state import StateReader
+from app.store.tables import readings
 from app.store.tiers import TierKeeper
 
 pytestmark = pytest.mark.anyio
@@ -54,8 +56,10 @@ async def averages(database: Database, width: int, start: int = START) -> list[t
 
 async def raw_count(database: Database) -> tuple[int, int]:
     async with database.begin() as transaction:
-        found = (await transaction.exec_driver_sql("SELECT count(*), min(time) FROM readings")).all()
-    [(number, oldest)] = found
+        found = await transaction.execute(
+            sa.select(sa.func.count(), sa.func.min(readings.c.time)).select_from(readings)
+        )
+        number, oldest = found.one()
     return number, microseconds(oldest)
 
 
