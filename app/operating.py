@@ -28,13 +28,13 @@ def status() -> None:
 
 
 @click.command()
-@click.argument("source", required=False, metavar="[RAW|PT1M|PT15M|PT6H]")
+@click.argument("source", required=False, metavar="[RAW|PT1M|PT15M|PT1H|PT6H]")
 @click.option("--keep", metavar="DURATION", help="Drop what is older, for example P90D; none keeps it for ever.")
 @click.option("--columnstore-after", metavar="DURATION", help="Move chunks of this age to TimescaleDB's columnstore.")
 def policy(source: str | None, keep: str | None, columnstore_after: str | None) -> None:
     """Show policies, or set one. Nothing is dropped, and nothing moved, until somebody sets it."""
     if source is None and (keep or columnstore_after):
-        raise click.UsageError("Name what to keep: RAW, PT1M, PT15M or PT6H.")
+        raise click.UsageError("Name what to keep: RAW, PT1M, PT15M, PT1H or PT6H.")
 
     async def work(settings: Settings) -> None:
         async with house(settings) as opened:

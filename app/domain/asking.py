@@ -46,7 +46,8 @@ def asked_step(every: timedelta) -> int:
 def asked_points(points: int) -> int:
     """How many columns a plot may have."""
     if not 1 <= points <= MOST_POINTS:
-        raise BadInput(f"points: {points} is not between 1 and {MOST_POINTS}.", "Ask for as many as there are pixels.")
+        hint = "Ask for as many as there are pixels." if points > 0 else "Ask for at least one, or leave points out."
+        raise BadInput(f"points: {points} is not between 1 and {MOST_POINTS}.", hint)
     return points
 
 

@@ -14,9 +14,8 @@ LARGEST_VALUE = 1e150
 LONGEST_TEXT = 1_000
 """Characters; a text becomes a label of its series, and labels are no place for documents."""
 
-
-_COMMON = (946_684_800, 2_524_608_000)
-"""The years 2000 to 2049 in seconds: in too small a unit, they are the first weeks of 1970."""
+_2000, _2050 = 946_684_800, 2_524_608_000
+"""Seconds. Times between these, taken for a smaller unit, are the first weeks of 1970."""
 
 
 class Mistaken(NamedTuple):
@@ -28,21 +27,22 @@ class Mistaken(NamedTuple):
 
 
 _NO_PRECISION = "times without precision are nanoseconds; add ?precision="
-WITHOUT_PRECISION = tuple(
-    Mistaken(*(second * factor // 1_000 for second in _COMMON), _NO_PRECISION + precision)
-    for precision, factor in (("s", 1), ("ms", 1_000), ("us", 1_000_000))
+WITHOUT_PRECISION = (
+    Mistaken(_2000 // 1_000, _2050 // 1_000, _NO_PRECISION + "s"),
+    Mistaken(_2000, _2050, _NO_PRECISION + "ms"),
+    Mistaken(_2000 * 1_000, _2050 * 1_000, _NO_PRECISION + "us"),
 )
-"""What line protocol without a precision, which is in nanoseconds, shows of other units."""
+"""What other units look like in line protocol that says no precision, and so is in nanoseconds."""
 
 SECONDS_AS_MILLISECONDS = (
-    Mistaken(*(second * 1_000 for second in _COMMON), "times are milliseconds, and this looks like seconds"),
+    Mistaken(_2000 * 1_000, _2050 * 1_000, "times are milliseconds; these look like seconds, so multiply them by 1000"),
 )
-"""What columns of JSON, which are in milliseconds, show of seconds."""
+"""What seconds look like in columns of JSON, which are in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Accepted times lie in `[earliest, latest)`, in microseconds since 1970-01-01 UTC, and not among the `mistaken`."""
+    """Accepted times lie in `[earliest, latest)` and not among the mistaken, in microseconds since 1970-01-01 UTC."""
 
     earliest: int
     latest: int

@@ -26,9 +26,11 @@ class Tier(NamedTuple):
 
 MINUTES = Tier("PT1M", MINUTE)
 QUARTERS = Tier("PT15M", 15 * MINUTE)
+HOURS = Tier("PT1H", 60 * MINUTE)
 SIX_HOURS = Tier("PT6H", 360 * MINUTE)
-TIERS = (MINUTES, QUARTERS, SIX_HOURS)
-"""From fine to coarse; each divides the next, and all divide a day."""
+TIERS = (MINUTES, QUARTERS, HOURS, SIX_HOURS)
+"""From fine to coarse; each divides the next, and all divide a day. The hours make days in most time zones: without
+them a year of days of one series reads 8,800 quarters beside its six-hour buckets, with them 2,200 hours."""
 SOURCES = (RAW, *(tier.name for tier in TIERS))
 """All that answers, from fine to coarse."""
 
@@ -96,7 +98,7 @@ def plan_buckets(asked: Span, width: int, freshness: Freshness) -> Plan:
     if start < kept_since:
         raise BadInput(
             f"Steps of this width are made of {plan.tier}, which is kept since {instant(kept_since):%Y-%m-%dT%H:%MZ}.",
-            "Ask for a later range, or for steps that are multiples of PT1M, PT15M or PT6H.",
+            "Ask for a later range, or for steps that are multiples of PT1M, PT15M, PT1H or PT6H.",
         )
     return plan
 

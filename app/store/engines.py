@@ -13,7 +13,7 @@ from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
 
 from app.domain.instants import EPOCH
-from app.domain.tiers import MINUTES, QUARTERS, RAW, SIX_HOURS, Tier
+from app.domain.tiers import HOURS, MINUTES, QUARTERS, RAW, SIX_HOURS, Tier
 
 CHUNK = timedelta(days=7)
 """Width of a chunk or partition, aligned to 1970-01-01 on both engines."""
@@ -22,7 +22,8 @@ Connection = AsyncConnection[TupleRow]
 
 
 TABLES: dict[str, LiteralString] = {
-    RAW: "readings", MINUTES.name: "readings_1m", QUARTERS.name: "readings_15m", SIX_HOURS.name: "readings_6h",
+    RAW: "readings", MINUTES.name: "readings_1m", QUARTERS.name: "readings_15m", HOURS.name: "readings_1h",
+    SIX_HOURS.name: "readings_6h",
 }  # fmt: skip
 """What answers a part of a plan; the hours and minutes of a tier stand in its column `bucket`."""
 

@@ -1,6 +1,6 @@
 """The tables, declared once; Alembic's history is compared with them.
 
-`readings` is a hypertable or a partitioned table, the tiers `readings_1m`, `readings_15m` and `readings_6h` are
+`readings` is a hypertable or a partitioned table, the tiers `readings_1m`, `readings_15m`, `readings_1h` and `readings_6h` are
 continuous aggregates or plain tables: the same names, columns and types on both engines.
 """
 

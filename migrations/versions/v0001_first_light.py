@@ -138,7 +138,7 @@ CREATE TABLE tokens (
 );
 INSERT INTO tiers (name, intended, watermark, gone_before)
 SELECT name, '0001-01-01 00:00+00', '0001-01-01 00:00+00', '0001-01-01 00:00+00'
-FROM unnest(ARRAY['RAW', 'PT1M', 'PT15M', 'PT6H']) AS tier (name);
+FROM unnest(ARRAY['RAW', 'PT1M', 'PT15M', 'PT1H', 'PT6H']) AS tier (name);
 """
 
 READINGS = """
@@ -189,7 +189,8 @@ FROM_TIER: Columns = {
 TIERS = [
     ("readings_1m", "1 minute", "readings", "time", FROM_READINGS),
     ("readings_15m", "15 minutes", "readings_1m", "bucket", FROM_TIER),
-    ("readings_6h", "6 hours", "readings_15m", "bucket", FROM_TIER),
+    ("readings_1h", "1 hour", "readings_15m", "bucket", FROM_TIER),
+    ("readings_6h", "6 hours", "readings_1h", "bucket", FROM_TIER),
 ]
 
 

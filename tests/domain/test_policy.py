@@ -24,7 +24,7 @@ def test_policies_that_make_sense(policies: dict[str, Policy]) -> None:
     ("policies", "sentence"),
     [
         (kept(RAW=0), "a day is the shortest"),
-        (kept(PT5M=30), "'PT5M' is neither RAW nor a tier. Write one of RAW, PT1M, PT15M, PT6H"),
+        (kept(PT5M=30), "'PT5M' is neither RAW nor a tier. Write one of RAW, PT1M, PT15M, PT1H, PT6H"),
         (kept(RAW=31, PT1M=30), "RAW would be kept longer than PT1M"),
         (kept(PT1M=30), "RAW would be kept longer than PT1M"),
         (kept(RAW=3, PT1M=5, PT15M=4), "PT1M would be kept longer than PT15M"),

@@ -127,7 +127,8 @@ def test_a_week_comes_from_every_tier_around_a_note_and_behind_the_watermarks() 
 
     assert hours(RAW) == [(24 + 7 + 20 / 60, 24 + 7 + 22 / 60), (72 + 13 + 52 / 60, 168)]
     assert hours("PT1M") == [(31.25, 31 + 20 / 60), (31 + 22 / 60, 31.5), (85.75, 72 + 13 + 52 / 60)]
-    assert hours("PT15M") == [(30, 31.25), (31.5, 36), (84, 85.75)]
+    assert hours("PT15M") == [(31, 31.25), (31.5, 32), (85, 85.75)]
+    assert hours("PT1H") == [(30, 31), (32, 36), (84, 85)]
     assert hours("PT6H") == [(0, 30), (36, 84)]
 
 

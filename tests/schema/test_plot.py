@@ -40,7 +40,7 @@ def drawn(answer: Any) -> list[Point]:
     return [(round(time * 1_000), value) for time, value in pairs if value is not None]
 
 
-GRAINS = {"PT6H": 360 * MINUTE, "PT15M": 15 * MINUTE, "PT1M": MINUTE}
+GRAINS = {"PT6H": 360 * MINUTE, "PT1H": 60 * MINUTE, "PT15M": 15 * MINUTE, "PT1M": MINUTE}
 
 
 def column(start: int, end: int, points: int) -> tuple[int, int]:

@@ -152,6 +152,36 @@ async def test_a_killed_server_recovers_what_was_committed(data: Path) -> None:
         assert "not properly shut down" in again.log.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGINT])
+async def test_a_server_that_is_kept_up_is_started_again(data: Path, engine: str, blow: signal.Signals) -> None:
+    need(engine)
+    said: list[str] = []
+    async with embedded_server(data, engine=engine, announce=said.append, kept_up=True) as server:
+        await ask(server.url, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number")
+        os.kill(server.pid, blow)
+        with anyio.fail_after(60):
+            while "The embedded PostgreSQL runs again." not in said:  # noqa: ASYNC110 - said, not signalled
+                await anyio.sleep(0.1)
+        assert await ask(server.url, "SELECT count(*) FROM kept") == [1000]
+        assert "The embedded PostgreSQL is not running, although it is in use; starting it again now." in said
+        [again] = (data / "pg" / "postmaster.pid").read_text(encoding="utf-8").splitlines()[:1]
+        assert int(again) != server.pid
+    assert not is_running(int(again))
+
+
+async def test_data_that_is_gone_is_not_made_anew_under_a_service(data: Path) -> None:
+    said: list[str] = []
+    async with embedded_server(data, engine="postgresql", announce=said.append, kept_up=True) as server:
+        os.kill(server.pid, signal.SIGKILL)
+        shutil.rmtree(data / "pg")
+        with anyio.fail_after(30):
+            while not any("is still not running" in each for each in said):  # noqa: ASYNC110 - said, not signalled
+                await anyio.sleep(0.1)
+    assert any(f"The data in {data / 'pg'} is gone." in each for each in said)
+    assert not (data / "pg").exists()
+
+
 async def test_left_files_that_name_another_process_do_not_stop_the_start(
     data: Path, bystander: subprocess.Popen[bytes]
 ) -> None:

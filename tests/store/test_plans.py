@@ -86,7 +86,9 @@ async def test_a_page_of_readings_reads_one_chunk_by_its_index(filled: Database)
     assert len(scanned(nodes)) <= 2
 
 
-@pytest.mark.parametrize(("tier", "seconds"), [("RAW", 90), ("PT1M", 600), ("PT15M", 3_600), ("PT6H", 43_200)])
+@pytest.mark.parametrize(
+    ("tier", "seconds"), [("RAW", 90), ("PT1M", 600), ("PT15M", 1_800), ("PT1H", 7_200), ("PT6H", 43_200)]
+)
 async def test_buckets_of_a_day_read_one_or_two_chunks_by_their_index(
     filled: Database, tier: str, seconds: int
 ) -> None:

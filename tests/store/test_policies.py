@@ -169,7 +169,7 @@ async def test_chunks_move_to_the_columnstore_one_a_turn_and_again_when_rows_cam
 
 async def test_policies_are_kept_and_told(filled: Database) -> None:
     policies = PolicyStore(filled)
-    assert await policies.all() == dict.fromkeys(("RAW", "PT1M", "PT15M", "PT6H"), Policy())
+    assert await policies.all() == dict.fromkeys(("RAW", "PT1M", "PT15M", "PT1H", "PT6H"), Policy())
     await policies.set({"RAW": Policy(timedelta(days=30))})
     with pytest.raises(BadInput, match="RAW would be kept longer than PT1M"):
         await policies.set({"PT1M": Policy(timedelta(days=20))})

@@ -123,7 +123,7 @@ async def test_every_tier_holds_exactly_what_the_readings_say(database: Database
         await writer.store(rows(batch + arrived[:20]))
         arrived += arrived[:20]
         await keeper.advance(BASE + to * 3600 * SECOND)
-    for table, width in (("readings_1m", 60), ("readings_15m", 900), ("readings_6h", 21_600)):
+    for table, width in (("readings_1m", 60), ("readings_15m", 900), ("readings_1h", 3_600), ("readings_6h", 21_600)):
         kept: dict[int, dict[int, tuple[object, ...]]] = defaultdict(dict)
         async with database.begin() as transaction:
             query = sa.text(
