@@ -13,7 +13,7 @@ from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
 from app.domain.access import Viewer
-from app.errors import BadInput, TooSlow
+from app.errors import BadInput, NotAllowed, TooSlow
 from app.observe import Observer
 from app.read.asking import RequestReader
 from schema.catalog import LineNode, MachineNode, PlantNode
@@ -91,10 +91,10 @@ class Answerer:
                 "The query is empty.", 'Send {"query": "{ plants { edges { node { code } } } }"}.'
             ) from error
         except InvalidOperationTypeError as error:
-            raise BadInput(
-                f"A {error.operation_type.value} cannot be sent this way.",
-                "Send queries by GET or POST, and mutations by POST.",
-            ) from error
+            hint = "Send queries by GET or POST, and mutations by POST."
+            if error.operation_type is OperationType.MUTATION:
+                raise NotAllowed("A mutation cannot be sent by GET.", hint, "POST") from error
+            raise BadInput(f"A {error.operation_type.value} cannot be sent this way.", hint) from error
         except TimeoutError as error:
             raise TooSlow(
                 f"The request took longer than {self._seconds:g} s and was stopped.",

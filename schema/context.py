@@ -6,12 +6,13 @@ from strawberry.dataloader import DataLoader
 from app.read.asking import Asking
 from app.read.curves import CurveReader
 from app.read.plants import PlantReader
+from app.read.steps import StepReader
 
 
 class Loaders:
     """One loader a kind of key, named for what it gives and what it takes."""
 
-    def __init__(self, plants: PlantReader, curves: CurveReader) -> None:
+    def __init__(self, plants: PlantReader, curves: CurveReader, steps: StepReader) -> None:
         self.plant_by_id = DataLoader(plants.plants_by_id)
         self.plant_by_code = DataLoader(plants.plants_by_code)
         self.line_by_id = DataLoader(plants.lines_by_id)
@@ -28,7 +29,7 @@ class Loaders:
         self.labels_by_series = DataLoader(plants.labels_by_series)
         self.latest_by_series = DataLoader(plants.latest_by_series)
         self.plot_by_key = DataLoader(curves.plots)
-        self.buckets_by_key = DataLoader(curves.buckets)
+        self.buckets_by_key = DataLoader(steps.buckets)
         self.readings_by_key = DataLoader(curves.pages)
 
 
@@ -40,7 +41,7 @@ class Context:
         self.now = asking.now
         self.plants = asking.plants
         self.pages = asking.pages
-        self.loaders = Loaders(asking.plants, asking.curves)
+        self.loaders = Loaders(asking.plants, asking.curves, asking.steps)
 
 
 Info = strawberry.Info[Context, None]

@@ -33,8 +33,10 @@ def _read_duration(text: object) -> timedelta:
         duration = isodate.parse_duration(text) if isinstance(text, str) else None
     except (ValueError, OverflowError):
         duration = None
+    if duration is None:
+        raise _wrong(text, "is not a duration in ISO 8601", _DURATION_HINT)
     if not isinstance(duration, timedelta):
-        raise _wrong(text, "is not a duration without months and years", _DURATION_HINT)
+        raise _wrong(text, "is not a duration of one length: months and years vary", _DURATION_HINT)
     return duration
 
 

@@ -7,17 +7,30 @@ import strawberry
 from strawberry import Parent
 from strawberry.types.nodes import FragmentSpread, InlineFragment, SelectedField, Selection
 
-from app.domain.asking import asked_points, asked_step
+from app.domain.asking import asked_points, asked_steps
+from app.domain.calendar import CalendarStep
+from app.domain.filling import Fill
 from app.domain.finality import Finality
 from app.domain.model import Label, Machine, Reading, Series
 from app.domain.quality import Quality, quality_of
 from app.read.columns import Buckets, Plot, Readings
-from app.read.curves import REVISIONS, BucketKey, PlotKey, asked_page
+from app.read.curves import PlotKey, asked_page
+from app.read.steps import REVISIONS, BucketKey
 from schema.catalog import MachineNode, MetricType, Node
 from schema.context import Info
 from schema.inputs import RangeInput
 
 strawberry.enum(Quality, description="The class of an OPC UA status code.")
+strawberry.enum(
+    CalendarStep,
+    description="By the clocks of the plant. Weeks start on Monday, production days when the plant says; the hour that"
+    " is shown twice in autumn is one step.",
+)
+strawberry.enum(
+    Fill,
+    description="NONE leaves out empty buckets; NULLS keeps them as null; PREVIOUS carries the last value on; LINEAR"
+    " joins the neighbours' averages. Nothing is filled beyond now.",
+)
 strawberry.enum(
     Finality,
     description="PROVISIONAL: may still change, as readings are expected or a change is not refreshed yet. REVISED: was"
@@ -30,6 +43,8 @@ MEASURES: Mapping[str, str] = {
     "maximum": "maximum",
     "first": "first",
     "last": "last",
+    "bad": "bad",
+    "worst": "bad",
     "finality": REVISIONS,
     "revisedAt": REVISIONS,
 }
@@ -77,6 +92,9 @@ class BucketsType:
     starts: list[float]
     ends: list[float]
     count: list[int] = strawberry.field(description="Good and uncertain readings.")
+    uncertain: list[int] = strawberry.field(description="Uncertain readings, which count.")
+    bad: list[int] = strawberry.field(description="Bad readings, which are counted here alone.")
+    worst: list[Quality] = strawberry.field(description="The worst quality of what was received; GOOD for nothing.")
     average: list[float | None]
     minimum: list[float | None]
     maximum: list[float | None]
@@ -140,12 +158,21 @@ class SeriesNode(Node):
 
     @strawberry.field(
         graphql_type=BucketsType,
-        description="For tables and bars: fixed steps, aligned to Monday 2000-01-03T00:00Z; P1D is 24 hours of UTC."
-        " Buckets that overlap the range are answered whole, so that a bucket has one value whatever range asks.",
+        description="For tables and bars: fixed steps (`every`) or calendar steps (`by`) in the plant's time zone, one"
+        " of the two. Fixed steps are aligned to Monday 2000-01-03T00:00Z; P1D there means 24 hours of UTC. Buckets that"
+        " overlap the range are answered whole, so that a bucket has one value whatever range it is asked in.",
     )
     @staticmethod
-    def buckets(root: Parent[Series], info: Info, range: RangeInput, every: timedelta) -> Awaitable[Buckets]:
-        key = BucketKey(root, range.span(info.context.now), asked_step(every), looked_at(info))
+    def buckets(
+        root: Parent[Series],
+        info: Info,
+        range: RangeInput,
+        every: timedelta | None = None,
+        by: CalendarStep | None = None,
+        fill: Fill = Fill.NONE,
+    ) -> Awaitable[Buckets]:
+        asked = range.span(info.context.now)
+        key = BucketKey(root, asked, asked_steps(every, by), fill, looked_at(info))
         return info.context.loaders.buckets_by_key.load(key)
 
     @strawberry.field(graphql_type=ReadingsType, description="The readings themselves, oldest first.")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from app.domain.calendar import CalendarStep
 from app.domain.instants import microseconds, width
 from app.domain.spans import Span
 from app.errors import BadInput
@@ -36,8 +37,18 @@ def asked_range(start: datetime | None, end: datetime | None, last: timedelta | 
     return span
 
 
-def asked_step(every: timedelta) -> int:
-    """A fixed step in microseconds: a millisecond to a week."""
+def asked_steps(every: timedelta | None, by: CalendarStep | None) -> int | CalendarStep:
+    """A fixed step in microseconds, a millisecond to a week, or a step of the calendar; BadInput for both or none."""
+    if every is not None and by is None:
+        return _fixed_step(every)
+    if by is not None and every is None:
+        return by
+    raise BadInput(
+        "Buckets have either a fixed step (every) or one of the calendar (by).", "Write every: PT1H, or by: DAY."
+    )
+
+
+def _fixed_step(every: timedelta) -> int:
     if not SHORTEST_STEP <= every <= WEEK:
         raise BadInput("A fixed step lies between a millisecond and a week.", "Write PT1M, PT15M, PT8H or P1D.")
     return width(every)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.instants import instant, microseconds
+from app.domain.instants import EPOCH, instant, microseconds
 
 LARGEST_VALUE = 1e150
 """Two readings of 1.7e308 overflow a sum, and with it a tier's refresh for everybody."""
@@ -50,8 +50,8 @@ class Limits:
 
     @classmethod
     def at(cls, now: datetime, earliest: datetime, ahead: timedelta, mistaken: tuple[Mistaken, ...] = ()) -> "Limits":
-        """The limits that hold at this instant."""
-        return cls(microseconds(earliest), microseconds(now + ahead), mistaken)
+        """The limits that hold at this instant. Who takes readings from before 1970 means its first weeks as well."""
+        return cls(microseconds(earliest), microseconds(now + ahead), mistaken if earliest >= EPOCH else ())
 
     @property
     def sure(self) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import Enum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 PlantId = NewType("PlantId", int)
 LineId = NewType("LineId", int)
@@ -90,6 +90,13 @@ class Metric:
     description: str | None
 
 
+class PlantCalendar(NamedTuple):
+    """By which clocks a plant lives, and when its production day starts; unmapped series live by UTC."""
+
+    time_zone: str = "UTC"
+    production_day_starts: time = time()
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """One metric on one machine, or a source tag that is not mapped yet and then says why in `unmapped_reason`."""
@@ -103,6 +110,7 @@ class Series:
     unit: str | None
     received: int = 0
     """Readings that are stored of it."""
+    calendar: PlantCalendar = PlantCalendar()
 
     @property
     def shown_unit(self) -> str | None:

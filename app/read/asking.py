@@ -7,9 +7,12 @@ from app.domain.access import Viewer
 from app.domain.asking import Budget
 from app.domain.instants import microseconds
 from app.read.curves import CurveReader
+from app.read.moment import Moment
 from app.read.pages import PageReader
 from app.read.plants import PlantReader
+from app.read.steps import StepReader
 from app.store.buckets import BucketReader
+from app.store.calendar_buckets import CalendarReader
 from app.store.catalog import Catalog
 from app.store.database import Database
 from app.store.raw import RawReader
@@ -27,6 +30,7 @@ class Asking:
     plants: PlantReader
     pages: PageReader
     curves: CurveReader
+    steps: StepReader
 
 
 class RequestReader:
@@ -36,6 +40,7 @@ class RequestReader:
         self._catalog = Catalog(database)
         self._series = SeriesCatalog(database)
         self._buckets = BucketReader(database)
+        self._calendars = CalendarReader(database)
         self._raw = RawReader(database)
         self._revisions = RevisionReader(database)
         self._tiers = TierKeeper(database)
@@ -44,10 +49,12 @@ class RequestReader:
     def asking(self, viewer: Viewer, now: datetime) -> Asking:
         """Readers for one viewer at one moment."""
         scope = viewer.plant_id
+        moment = Moment(self._tiers, Budget(self._rows), microseconds(now))
         return Asking(
             viewer,
             now,
             PlantReader(self._catalog, self._series, scope),
             PageReader(self._catalog, self._series, scope),
-            CurveReader(self._buckets, self._raw, self._revisions, self._tiers, Budget(self._rows), microseconds(now)),
+            CurveReader(self._buckets, self._raw, moment),
+            StepReader(self._buckets, self._calendars, self._raw, self._revisions, moment),
         )

@@ -1,11 +1,13 @@
 """Answers in columns: plots, buckets and readings, as arrays that go to the encoder in one piece."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.finality import Revisions, finality_of, revised_at
+from app.domain.filling import Fill, carried_on, joined_up
+from app.domain.finality import NO_REVISIONS, Revisions, finality_of, revised_at
 from app.domain.model import Metric, MetricKind
 from app.domain.quality import Quality
 from app.domain.tiers import Freshness
@@ -33,32 +35,51 @@ class Plot:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Buckets:
-    """Columns of equal length, one entry a bucket that has readings; what nobody looks at is not in `columns`.
+    """Columns of equal length, one entry a bucket; what nobody looks at is not in `columns`.
 
-    width and now: microseconds.
+    ends_at and now: microseconds. `previous` is the last usable value before the first bucket, NaN for none.
     """
 
     unit: str | None
     tier: str
-    width: int
+    ends_at: Counts
     now: int
     metric: Metric | None
     columns: Columns
     freshness: Freshness
-    revisions: Revisions
+    revisions: Revisions = NO_REVISIONS
+    fill: Fill = Fill.NONE
+    previous: float = math.nan
 
     @property
     def starts(self) -> Floats:
-        return milliseconds(self._edges[0])
+        return milliseconds(self._starts_at)
 
     @property
     def ends(self) -> Floats:
-        return milliseconds(self._edges[1])
+        return milliseconds(self.ends_at)
 
     @property
     def count(self) -> Counts:
         """Good and uncertain readings."""
-        return self.columns["good"].astype(np.int64) + self.columns["uncertain"].astype(np.int64)
+        return self.good + self.uncertain
+
+    @property
+    def good(self) -> Counts:
+        return self.columns["good"].astype(np.int64)
+
+    @property
+    def uncertain(self) -> Counts:
+        return self.columns["uncertain"].astype(np.int64)
+
+    @property
+    def bad(self) -> Counts:
+        return self.columns["bad"].astype(np.int64)
+
+    @property
+    def worst(self) -> NDArray[np.int8]:
+        """The place of the worst quality of each bucket's readings among all values of that enumeration."""
+        return np.where(self.bad > 0, 2, np.where(self.uncertain > 0, 1, 0)).astype(np.int8)
 
     @property
     def average(self) -> Floats:
@@ -66,23 +87,26 @@ class Buckets:
         if self.metric is not None and self.metric.kind is MetricKind.STATE:
             return np.full(len(self.count), np.nan)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(self._measure("sum") / self.count)
+            means = np.asarray(self._column("sum") / self.count)
+        if self.fill is Fill.LINEAR:
+            return joined_up(means, self.count > 0, self._starts_at)
+        return self._carried(means)
 
     @property
     def minimum(self) -> Floats:
-        return self._measure("minimum")
+        return self._carried(self._column("minimum"))
 
     @property
     def maximum(self) -> Floats:
-        return self._measure("maximum")
+        return self._carried(self._column("maximum"))
 
     @property
     def first(self) -> Floats:
-        return self._measure("first")
+        return self._carried(self._column("first"))
 
     @property
     def last(self) -> Floats:
-        return self._measure("last")
+        return self._carried(self._column("last"))
 
     @property
     def coverage(self) -> Floats:
@@ -91,8 +115,7 @@ class Buckets:
         interval = self.metric.interval if self.metric else None
         if interval is None:
             return np.full(len(self.count), np.nan)
-        starts, ends = self._edges
-        elapsed = (np.minimum(ends, self.now) - starts) / 1e6
+        elapsed = (np.minimum(self.ends_at, self.now) - self._starts_at) / 1e6
         expected = elapsed / interval.total_seconds()
         received = self.count
         most = np.where((received > 0) | (expected > 0), 1.0, np.nan)
@@ -101,20 +124,26 @@ class Buckets:
     @property
     def finality(self) -> NDArray[np.int8]:
         """The place of each bucket's finality among all values of that enumeration."""
-        return finality_of(*self._edges, self.freshness, self.revisions)
+        return finality_of(self._starts_at, self.ends_at, self.freshness, self.revisions)
 
     @property
     def revised_at(self) -> Floats:
         """When a number of each bucket has last changed after it was final; NaN where none has."""
-        return revised_at(*self._edges, self.revisions) / 1_000
+        return revised_at(self._starts_at, self.ends_at, self.revisions) / 1_000
 
     @property
-    def _edges(self) -> tuple[Counts, Counts]:
-        starts = self.columns["start"].astype(np.int64)
-        return starts, starts + self.width
+    def _starts_at(self) -> Counts:
+        return self.columns["start"].astype(np.int64)
 
-    def _measure(self, name: str) -> Floats:
+    def _column(self, name: str) -> Floats:
         return self.columns[name].astype(np.float64, copy=False)
+
+    def _carried(self, values: Floats) -> Floats:
+        """Where a bucket has no usable readings, the last value before it, if that is to be carried on."""
+        if self.fill is not Fill.PREVIOUS:
+            return values
+        known = self.count > 0
+        return np.where(known, values, carried_on(self._column("last"), known, self.previous))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

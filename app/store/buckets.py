@@ -21,7 +21,7 @@ Columns = dict[str, NDArray[np.generic]]
 USABLE: LiteralString = "quality >= 0"
 
 
-class _Measure(NamedTuple):
+class Measure(NamedTuple):
     """One column: how raw rows make it, how parts of a bucket become the whole, and what it needs beside it."""
 
     raw: LiteralString
@@ -30,35 +30,35 @@ class _Measure(NamedTuple):
     missing: LiteralString = "'NaN'"
 
 
-def measures(engine: Engine) -> Mapping[str, _Measure]:
+def measures(engine: Engine) -> Mapping[str, Measure]:
     """Every column of a tier, by name."""
     return {
-        "good": _Measure("count(*) FILTER (WHERE quality BETWEEN 0 AND 1073741823)", "sum(good)::bigint", missing="0"),
-        "uncertain": _Measure("count(*) FILTER (WHERE quality >= 1073741824)", "sum(uncertain)::bigint", missing="0"),
-        "bad": _Measure("count(*) FILTER (WHERE quality < 0)", "sum(bad)::bigint", missing="0"),
-        "sum": _Measure("sum(value) FILTER (WHERE quality >= 0)", "sum(sum)"),
-        "minimum": _Measure("min(value) FILTER (WHERE quality >= 0)", "min(minimum)"),
-        "maximum": _Measure("max(value) FILTER (WHERE quality >= 0)", "max(maximum)"),
-        "first_at": _Measure("min(time) FILTER (WHERE quality >= 0)", "min(first_at)", missing="start"),
-        "last_at": _Measure("max(time) FILTER (WHERE quality >= 0)", "max(last_at)", missing="start"),
-        "minimum_at": _Measure(
+        "good": Measure("count(*) FILTER (WHERE quality BETWEEN 0 AND 1073741823)", "sum(good)::bigint", missing="0"),
+        "uncertain": Measure("count(*) FILTER (WHERE quality >= 1073741824)", "sum(uncertain)::bigint", missing="0"),
+        "bad": Measure("count(*) FILTER (WHERE quality < 0)", "sum(bad)::bigint", missing="0"),
+        "sum": Measure("sum(value) FILTER (WHERE quality >= 0)", "sum(sum)"),
+        "minimum": Measure("min(value) FILTER (WHERE quality >= 0)", "min(minimum)"),
+        "maximum": Measure("max(value) FILTER (WHERE quality >= 0)", "max(maximum)"),
+        "first_at": Measure("min(time) FILTER (WHERE quality >= 0)", "min(first_at)", missing="start"),
+        "last_at": Measure("max(time) FILTER (WHERE quality >= 0)", "max(last_at)", missing="start"),
+        "minimum_at": Measure(
             engine.first("time", "value", USABLE),
             engine.first("minimum_at", "minimum", "minimum IS NOT NULL"),
             ("minimum",),
             "start",
         ),
-        "maximum_at": _Measure(
+        "maximum_at": Measure(
             engine.last("time", "value", USABLE),
             engine.last("maximum_at", "maximum", "maximum IS NOT NULL"),
             ("maximum",),
             "start",
         ),
-        "first": _Measure(
+        "first": Measure(
             engine.first("value", "time", USABLE),
             engine.first("first", "first_at", "first_at IS NOT NULL"),
             ("first_at",),
         ),
-        "last": _Measure(
+        "last": Measure(
             engine.last("value", "time", USABLE), engine.last("last", "last_at", "last_at IS NOT NULL"), ("last_at",)
         ),
     }
@@ -82,7 +82,7 @@ class BucketReader:
             cursor = connection.cursor(binary=True)
             await cursor.execute(statement, parameters)
             rows = await cursor.fetchall()
-        return {row[0]: _in_order(dict(zip(("start", *names), row[1:], strict=True))) for row in rows}
+        return {row[0]: in_order(dict(zip(("start", *names), row[1:], strict=True))) for row in rows}
 
     def statement(self, ids: Sequence[SeriesId], plan: Plan, wanted: Iterable[str]) -> tuple[SQL, dict[str, object]]:
         """The text, which depends on the plan's shape alone, and its parameters."""
@@ -130,7 +130,7 @@ def _on_grid(plan: Plan, *edges: int) -> bool:
     return all((edge - plan.origin) % plan.width == 0 or edge in (plan.start, plan.end) for edge in edges)
 
 
-def _statement(known: Mapping[str, _Measure], shape: _Shape) -> Composed:
+def _statement(known: Mapping[str, Measure], shape: _Shape) -> Composed:
     needed = [name for name in known if name in shape.names or any(name in known[n].needs for n in shape.names)]
     step: Composable = SQL("date_bin(%(width)s, bucket, %(origin)s)" if shape.put_together else "bucket")
     tier = SQL("SELECT series_id, {step} AS start, {columns} FROM {table} WHERE {where}")
@@ -164,7 +164,7 @@ def _where(column: LiteralString, number: int) -> Composed:
     )
 
 
-def _in_order(columns: Columns) -> Columns:
+def in_order(columns: Columns) -> Columns:
     """A parallel plan may hand rows to an aggregate out of order."""
     starts = columns["start"]
     if bool((np.diff(starts.astype(np.int64)) > 0).all()):

@@ -6,12 +6,12 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Row, Select
 
-from app.domain.model import Label, MachineId, PlantId, Reading, Series, SeriesId
+from app.domain.model import Label, MachineId, PlantCalendar, PlantId, Reading, Series, SeriesId
 from app.domain.quality import unsigned
 from app.store.catalog import metric_of
 from app.store.database import Database
 from app.store.keys import one_of
-from app.store.tables import latest, lines, machines, metric_labels, metrics, series, series_labels
+from app.store.tables import latest, lines, machines, metric_labels, metrics, plants, series, series_labels
 
 _METRIC = {column.name: column.label(f"its_{column.name}") for column in metrics.c}
 _RECEIVED: ColumnElement[int] = sa.func.coalesce(latest.c.received, 0)
@@ -76,10 +76,11 @@ class SeriesCatalog:
             for row in await self._all(query)
         ]
 
-    async def newest_time(self) -> datetime | None:
-        """The time of the newest reading of all, or None in an empty store."""
+    async def newest_time(self, source: str) -> datetime | None:
+        """The time of the newest reading of what the source names so, or None where there is none."""
+        query = sa.select(latest.c.time).join(series, series.c.id == latest.c.series_id)
         async with self._database.asking() as connection:
-            newest: datetime | None = await connection.scalar(sa.select(sa.func.max(latest.c.time)))
+            newest: datetime | None = await connection.scalar(query.where(series.c.source == source))
         return newest
 
     async def _all(self, query: Select[tuple[object, ...]]) -> Sequence[Row[tuple[object, ...]]]:
@@ -89,11 +90,19 @@ class SeriesCatalog:
 
 def _select(scope: PlantId | None) -> Select[tuple[object, ...]]:
     query = (
-        sa.select(series, lines.c.plant_id, _RECEIVED.label("received"), *_METRIC.values())
+        sa.select(
+            series,
+            lines.c.plant_id,
+            _RECEIVED.label("received"),
+            plants.c.time_zone,
+            plants.c.production_day_starts,
+            *_METRIC.values(),
+        )
         .outerjoin(latest, latest.c.series_id == series.c.id)
         .outerjoin(metrics, metrics.c.id == series.c.metric_id)
         .outerjoin(machines, machines.c.id == series.c.machine_id)
         .outerjoin(lines, lines.c.id == machines.c.line_id)
+        .outerjoin(plants, plants.c.id == lines.c.plant_id)
     )
     return query if scope is None else query.where(lines.c.plant_id == scope)
 
@@ -105,4 +114,7 @@ def _unmapped(query: Select[tuple[object, ...]], search: str | None) -> Select[t
 
 def _series(row: Row[tuple[object, ...]]) -> Series:
     metric = metric_of({name: row._mapping[label] for name, label in _METRIC.items()}) if row.metric_id else None
-    return Series(row.id, row.source, metric, row.machine_id, row.plant_id, row.unmapped_reason, row.unit, row.received)
+    calendar = PlantCalendar(row.time_zone, row.production_day_starts) if row.plant_id else PlantCalendar()
+    return Series(
+        row.id, row.source, metric, row.machine_id, row.plant_id, row.unmapped_reason, row.unit, row.received, calendar
+    )

@@ -1,7 +1,7 @@
 """The tables, declared once; Alembic's history is compared with them.
 
-`readings` is a hypertable or a partitioned table, the tiers `readings_1m`, `readings_15m`, `readings_1h` and `readings_6h` are
-continuous aggregates or plain tables: the same names, columns and types on both engines.
+`readings` is a hypertable or a partitioned table, the tiers `readings_1m`, `readings_15m`, `readings_1h` and
+`readings_6h` are continuous aggregates or plain tables: the same names, columns and types on both engines.
 """
 
 from sqlalchemy import (
@@ -187,6 +187,38 @@ revisions = Table(
     Column("series_id", Integer, primary_key=True, autoincrement=False),
     Column("bucket", DateTime(timezone=True), primary_key=True),
     _instant("revised_at"),
+)
+
+counter_events = Table(
+    "counter_events",
+    metadata,
+    Column("series_id", Integer, primary_key=True, autoincrement=False),
+    Column("time", DateTime(timezone=True), primary_key=True),
+    Column("before", Double, nullable=False),
+    Column("after", Double, nullable=False),
+)
+
+counter_overrules = Table(
+    "counter_overrules",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("series_id", ForeignKey("series.id"), nullable=False),
+    _instant("time"),
+    Column("verdict", Text, nullable=False),
+    Column("base", Double),
+    Column("said_by", Text, nullable=False),
+    _instant("said_at"),
+    Column("note", Text, nullable=False),
+    CheckConstraint("verdict IN ('NOT_A_RESET', 'BASE', 'REPLACED')", name="verdict"),
+    CheckConstraint("(verdict = 'BASE') = (base IS NOT NULL)", name="base"),
+    Index("counter_overrules_series_id_time_idx", "series_id", "time"),
+)
+
+counter_scans = Table(
+    "counter_scans",
+    metadata,
+    Column("series_id", Integer, primary_key=True, autoincrement=False),
+    _instant("known_since"),
 )
 
 jobs = Table(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.asking import EARLIEST, LATEST, Budget, asked_points, asked_range, asked_step
+from app.domain.asking import EARLIEST, LATEST, Budget, asked_points, asked_range, asked_steps
 from app.domain.instants import microseconds, width
 from app.domain.spans import Span
 from app.errors import BadInput
@@ -73,19 +73,20 @@ def test_any_range_is_a_span_within_the_limits_or_refused(
 
 
 def test_steps_from_a_millisecond_to_a_week() -> None:
-    assert asked_step(timedelta(milliseconds=1)) == 1_000
-    assert asked_step(timedelta(weeks=1)) == 604_800_000_000
-    assert asked_step(timedelta(seconds=90)) == 90_000_000
+    assert asked_steps(timedelta(milliseconds=1), None) == 1_000
+    assert asked_steps(timedelta(weeks=1), None) == 604_800_000_000
+    assert asked_steps(timedelta(seconds=90), None) == 90_000_000
     for step in (timedelta(0), timedelta(microseconds=999), timedelta(weeks=1, microseconds=1), -HOUR):
         with pytest.raises(BadInput, match="between a millisecond and a week"):
-            asked_step(step)
+            asked_steps(step, None)
 
 
 def test_points_from_one_to_four_thousand() -> None:
     assert [asked_points(points) for points in (1, 800, 4_000)] == [1, 800, 4_000]
-    for points in (0, -1, 4_001):
-        with pytest.raises(BadInput, match=f"points: {points} is not between 1 and 4000"):
+    for points, way in ((0, "at least one"), (-1, "at least one"), (4_001, "as many as there are pixels")):
+        with pytest.raises(BadInput, match=f"points: {points} is not between 1 and 4000") as refused:
             asked_points(points)
+        assert way in str(refused.value.hint)
 
 
 def test_a_request_pays_as_a_whole_and_what_is_refused_costs_nothing() -> None:

@@ -16,23 +16,30 @@ pytestmark = pytest.mark.anyio
 
 CASES = Path(__file__).parents[3] / "shared" / "golden" / "cases.json"
 COMPARED = ("starts", "ends", "count", "average", "minimum", "maximum", "first", "last", "coverage")
-QUERY = """query ($path: String!, $range: Range!, $every: Duration!) {machine(path: $path) {series {
-  buckets(range: $range, every: $every) {starts ends count average minimum maximum first last coverage}
-}}}"""
+QUERY = """query ($path: String!, $range: Range!, $every: Duration, $by: CalendarStep, $fill: Fill!) {
+  machine(path: $path) {series {
+    buckets(range: $range, every: $every, by: $by, fill: $fill) {
+      starts ends count average minimum maximum first last coverage
+    }
+  }}
+}"""
 
 
 def cases() -> list[Any]:
-    """Those with fixed steps and without filling."""
     if not CASES.exists():
         pytest.skip("the golden cases lie beside the project, and are not on this machine")
-    known = json.loads(CASES.read_text(encoding="utf-8"))
-    return [case for case in known if "every" in case["ask"] and case["ask"].get("fill", "NONE") == "NONE"]
+    known: list[Any] = json.loads(CASES.read_text(encoding="utf-8"))
+    return known
 
 
-def model(metrics: list[dict[str, Any]]) -> str:
-    """The metrics of the cases, numbered, as a model file says them."""
-    lines = ["metrics:"]
-    for number, metric in enumerate(metrics):
+def model(known: list[Any]) -> str:
+    """The metrics of the cases, numbered, each in a plant of its own with the clocks of its case, as a model file."""
+    lines = ["plants:"]
+    for number, case in enumerate(known):
+        lines += [f"  - code: p{number}", f"    time_zone: {case['time_zone']}"]
+        lines.append(f"    production_day_starts: '{case['production_day_starts']}'")
+    lines.append("metrics:")
+    for number, metric in enumerate(case["metric"] for case in known):
         lines += [f"  - name: x{number}", f"    kind: {metric['kind']}"]
         if "interval_ms" in metric:
             lines.append(f"    interval: {isodate.duration_isoformat(timedelta(milliseconds=metric['interval_ms']))}")
@@ -42,12 +49,12 @@ def model(metrics: list[dict[str, Any]]) -> str:
 
 async def test_the_answers_are_those_of_the_cases_wherever_the_watermark_stands(asker: Asker) -> None:
     known = cases()
-    assert len(known) > 15
-    await asker.house.model.apply(model([case["metric"] for case in known]), "cases.yaml")
+    assert len(known) == 40
+    await asker.house.model.apply(model(known), "cases.yaml")
     for turn in range(max(len(case["batches"]) for case in known)):
         await asker.send(
             *(
-                columns(f"p/l/m{number}", f"x{number}", [(row[0] * 1_000, *row[1:]) for row in case["batches"][turn]])
+                columns(f"p{number}/l/m", f"x{number}", [(row[0] * 1_000, *row[1:]) for row in case["batches"][turn]])
                 for number, case in enumerate(known)
                 if turn < len(case["batches"])
             )
@@ -58,7 +65,8 @@ async def test_the_answers_are_those_of_the_cases_wherever_the_watermark_stands(
         for number, case in enumerate(known):
             ask = case["ask"]
             asked = within(ask["from"] * 1_000, ask["to"] * 1_000)
-            data = await asker.data(QUERY, path=f"p/l/m{number}", range=asked, every=ask["every"])
+            steps = {"every": ask.get("every"), "by": ask.get("by"), "fill": ask.get("fill", "NONE")}
+            data = await asker.data(QUERY, path=f"p{number}/l/m", range=asked, **steps)
             found = data["machine"]["series"][0]["buckets"]
             for name in COMPARED:
                 assert same(found[name], case["answer"][name]), (case["name"], name, watermark)

@@ -31,8 +31,9 @@ pytestmark = pytest.mark.anyio
 BASE = microseconds(datetime(2024, 3, 4, 8, tzinfo=UTC))
 DAY = 1_440 * MINUTE
 MACHINES = 200
-LOGGED = re.compile(r"(?:LOG:  (?:statement|execute [^:]*): )(.*)")
-PLUMBING = re.compile(r"BEGIN|COMMIT|ROLLBACK|DEALLOCATE|;|\Z")
+LOGGED = re.compile(r"LOG:  (?:statement|execute [^:]*): \s*(.*)")
+"""Many statements begin with a new line."""
+PLUMBING = re.compile(r"BEGIN|COMMIT|ROLLBACK|DEALLOCATE|;|SELECT 1\Z|\Z")
 PAGE = """query ($first: Int!) {machines(first: $first) {
   totalCount pageInfo {hasNextPage} edges {node {
     path name plant {name} line {name} type {name}
@@ -135,6 +136,24 @@ async def test_curves_of_50_series_and_three_aliases_cost_the_statements_of_one(
         both = "query ($ids: [ID!]!, $range: Range!) {series(ids: $ids) {metric {name} machine {path} %s}}"
         everything = await log.statements(both % " ".join(fields.values()), ids=ids[:50], range=asked)
         assert len(everything) <= 8, [text[:200] for text in everything]
+
+
+async def test_calendar_steps_in_any_number_of_zones_cost_the_statements_of_one(
+    server: TestServer, database_url: str
+) -> None:
+    query = """query ($first: Int!, $range: Range!, $fill: Fill!) {machines(first: $first) {edges {node {series {
+      buckets(range: $range, by: DAY, fill: $fill) {starts average finality}}}}}}"""
+    async with watched(server, database_url) as (asker, path):
+        zones = ("Europe/Berlin", "Asia/Kathmandu", "America/Detroit")
+        lines = [f"  - {{code: p{number}, time_zone: {zone}}}" for number, zone in enumerate(zones)]
+        await asker.house.model.apply("plants:\n" + "\n".join(lines), "zones.yaml")
+        log, counts = Log(asker, path), []
+        for fill, span in (("NONE", DAY), ("PREVIOUS", 400 * DAY)):
+            for first in (1, MACHINES):
+                asked = within(BASE - span, BASE + DAY)
+                counts.append(len(await log.statements(query, first=first, range=asked, fill=fill)))
+        assert counts[0] == counts[1] <= 6
+        assert counts[2] == counts[3] == counts[0] + 1, "and one for what was before the range"
 
 
 async def test_what_is_refused_reads_nothing(server: TestServer, database_url: str) -> None:
