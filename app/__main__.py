@@ -12,7 +12,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 
 from app import main as front_door
 from app.command import house, run, say
-from app.errors import BadInput, LinegraphError
+from app.errors import LinegraphError
+from app.files import read_text, write_text
 from app.observe import Observer
 from app.operating import policy, status
 from app.settings import Settings
@@ -131,19 +132,24 @@ def apply_model(file: Path) -> None:
 @model.command("diff")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def diff_model(file: Path) -> None:
-    """Show what applying FILE would change."""
+    """Show what applying FILE would change; exit with 1 where that is anything."""
     run(lambda settings: _model(settings, file, apply=False))
 
 
 @model.command("export")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), default="-")
-def export_model(file: Path) -> None:
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
+def export_model(file: Path, force: bool) -> None:
     """Write the catalog to FILE, or to standard output."""
 
     async def work(settings: Settings) -> None:
         async with house(settings) as opened:
-            text = await opened.model.export()
-        click.echo(text, nl=False) if str(file) == "-" else _write(file, text)
+            text, contents = await opened.model.described()
+        if str(file) == "-":
+            click.echo(text, nl=False)
+        else:
+            write_text(file, text, overwrite=force)
+            say(f"Wrote {file}: {contents}.")
 
     run(work)
 
@@ -172,21 +178,16 @@ def import_files(files: tuple[Path, ...], **form: Any) -> None:
 
 async def _import(opened: front_door.House, files: list[Path], form: dict[str, Any]) -> None:
     run_of = await opened.importing(files, **form)
+    run_of.check()
     columns = ("[progress.description]{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("Importing", total=sum(file.stat().st_size for file in files if file.is_file()))
         async for size in run_of.run():
             progress.advance(task, size)
     await opened.freshen()
-    account = run_of.account
-    for name, refusal in account.named:
-        say(f"{name}, {refusal.place}: {refusal.reason}")
-    if account.refused > len(account.named):
-        say(f"... and {account.refused - len(account.named):,} more; all are kept in the table refusals.")
-    say(
-        f"Stored {account.new:,} new readings and {account.corrected:,} corrections;"
-        f" {account.repeated:,} were repeated, {account.refused:,} rows or cells refused."
-    )
+    for sentence in run_of.account.sentences():
+        say(sentence)
+    run_of.account.require_any()
 
 
 @main.command()
@@ -207,7 +208,7 @@ def simulate(model: Path | None, **options: Any) -> None:
     async def work(_: Settings) -> None:
         try:
             if model is not None:
-                _write(model, simulation.model_text(**options))
+                write_text(model, simulation.model_text(**options), overwrite=True)
                 say(f"Now `linegraph model apply {model}`, and then the same command without --model.")
             elif not await simulation.simulate(**options, say=say):
                 sys.exit(1)
@@ -218,31 +219,15 @@ def simulate(model: Path | None, **options: Any) -> None:
 
 
 async def _model(settings: Settings, file: Path, *, apply: bool) -> None:
-    text = _read(file)
+    text = read_text(file)
     async with house(settings) as opened:
         changes = await (opened.model.apply if apply else opened.model.diff)(text, str(file))
     for change in changes:
         click.echo(change)
     if not changes:
         say("Nothing to change.")
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(
-            f"{file} cannot be used: {error}.", "Name a file in UTF-8 that you may read and write."
-        ) from error
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        file.write_text(text, "utf-8")
-    except OSError as error:
-        raise BadInput(
-            f"{file} cannot be used: {error}.", "Name a file in UTF-8 that you may read and write."
-        ) from error
+    elif not apply:
+        sys.exit(1)
 
 
 def _given(**options: object) -> dict[str, object]:

@@ -4,6 +4,8 @@ LinegraphError
 ├── BadInput            the asker's mistake
 ├── Unauthenticated     no token, or one that is not known
 ├── Forbidden           a known token that may not do this
+├── NotFound            an address at which nothing is
+├── NotAllowed          an address asked in a way that it does not answer
 ├── TooLarge            a body over its limit
 ├── TooSlow             an answer that took longer than it may
 ├── Busy                more work than memory allows: come back later
@@ -39,6 +41,20 @@ class Unauthenticated(LinegraphError):
 
 class Forbidden(LinegraphError):
     code = "FORBIDDEN"
+
+
+class NotFound(LinegraphError):
+    code = "NOT_FOUND"
+
+
+class NotAllowed(LinegraphError):
+    """`allowed` names the methods that are answered; it goes out as the Allow header."""
+
+    code = "METHOD_NOT_ALLOWED"
+
+    def __init__(self, message: str, hint: str | None = None, allowed: str = "POST") -> None:
+        super().__init__(message, hint)
+        self.allowed = allowed
 
 
 class TooLarge(LinegraphError):

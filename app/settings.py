@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import available_timezones
 
 import isodate
 import msgspec
@@ -15,6 +16,7 @@ PREFIX = "LINEGRAPH_"
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     create: bool = True
     time_zone: str = "UTC"
-    earliest: datetime = datetime.fromisoformat("1970-01-01T00:00:00Z")
+    earliest: Instant = datetime.fromisoformat("1970-01-01T00:00:00Z")
     ahead: timedelta = timedelta(days=1)
     labels: Positive = 1_000
     new_chunks: Positive = 500
@@ -82,6 +84,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 def _value(name: str, text: str, kind: object) -> object:
     try:
+        if name == "time_zone":
+            return _time_zone(text)
+        if name == "log_level":
+            return _log_level(text)
         if kind is timedelta:
             return _positive_duration(text)
         if kind == dict[str, timedelta]:
@@ -90,8 +96,21 @@ def _value(name: str, text: str, kind: object) -> object:
         if kind in (Path, Path | None):
             return Path(text).expanduser()
         return msgspec.convert(text, kind, strict=False)
-    except (ValueError, msgspec.ValidationError) as error:
-        raise SettingInvalid(f"{PREFIX}{name.upper()}={text!r} cannot be read: {error}.", _expected(kind)) from error
+    except (ValueError, OverflowError, msgspec.ValidationError) as error:
+        raise SettingInvalid(f"{PREFIX}{name.upper()}={text!r} cannot be read.", _expected(name, kind)) from error
+
+
+def _time_zone(text: str) -> str:
+    """Plants are made with it, and the model file knows no others."""
+    if text not in available_timezones() - {"localtime", "Factory"}:
+        raise ValueError("no such time zone")
+    return text
+
+
+def _log_level(text: str) -> str:
+    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError("no such level")
+    return text
 
 
 def _positive_duration(text: str) -> timedelta:
@@ -101,11 +120,21 @@ def _positive_duration(text: str) -> timedelta:
     return duration
 
 
-def _expected(kind: object) -> str:
+def _expected(name: str, kind: object) -> str:
+    if name == "time_zone":
+        return "Write the IANA name of a time zone, such as Europe/Berlin or America/Detroit."
+    if name == "log_level":
+        return "Write DEBUG, INFO, WARNING or ERROR."
     if kind is timedelta:
         return "Write an ISO 8601 duration such as PT30S or P1D."
     if kind == dict[str, timedelta]:
         return "Write RAW=P90D,PT1M=P730D."
     if kind is bool:
         return "Write true or false."
+    if kind == Port:
+        return "Write a whole number from 0 to 65535."
+    if kind == Positive:
+        return "Write a whole number from 1 on."
+    if kind == Instant:
+        return "Write a time with its offset, such as 1970-01-01T00:00:00Z."
     return "The README tells its unit and default."

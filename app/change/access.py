@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from app.domain.access import Role, new_token, token_digest
 from app.errors import BadInput
-from app.store.tokens import TokenRecord, TokenStore
+from app.store.tokens import Added, TokenRecord, TokenStore
 
 
 class TokenChange:
@@ -20,11 +20,17 @@ class TokenChange:
                 "A token needs a name of at most 200 characters.", "Name what will use it: `line-3-telegraf`."
             )
         token = new_token()
-        if not await self._tokens.add(name, token_digest(token), role, plant, datetime.now(UTC)):
-            raise BadInput(
-                f"There is a token {name!r} already" + (f", or no plant {plant!r}." if plant else "."),
-                "`linegraph token list` shows all tokens; revoke the old one or take another name.",
-            )
+        match await self._tokens.add(name, token_digest(token), role, plant, datetime.now(UTC)):
+            case Added.NAME_TAKEN:
+                raise BadInput(
+                    f"There is a token {name!r} already.",
+                    "`linegraph token list` shows all tokens; revoke the old one or take another name.",
+                )
+            case Added.NO_PLANT:
+                raise BadInput(
+                    f"There is no plant {plant!r} yet.",
+                    "Name it in a model file and run `linegraph model apply`; or is the code another one?",
+                )
         return token
 
     async def revoke(self, name: str) -> None:

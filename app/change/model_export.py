@@ -16,6 +16,7 @@ from app.domain.plant_model import Noun, Path, PlantModel, defaults, number
 
 _TAG = "tag:yaml.org,2002:"
 _INLINE = ("attributes", "labels")
+_NOUNS = (Noun.PLANT, Noun.LINE, Noun.MACHINE, Noun.MACHINE_TYPE, Noun.METRIC)
 
 Entry = dict[str, object]
 
@@ -45,6 +46,12 @@ def document_text(model: PlantModel) -> str:
     parts = {"plants": plants, "machine_types": types, "metrics": metrics}
     document = {key: entries for key, entries in parts.items() if entries} or {"plants": []}
     return str(yaml.serialize(_node(document), Dumper=_Dumper, allow_unicode=True, width=120))
+
+
+def contents_of(model: PlantModel) -> str:
+    """What a document of the whole model holds, in numbers: 1 plant, 3 lines and so on."""
+    counts = [(len(model.of(noun)), noun.value) for noun in _NOUNS]
+    return ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts)
 
 
 def _said(model: PlantModel, noun: Noun, path: Path) -> Entry:

@@ -2,7 +2,7 @@
 
 from app.change.faults import Faults
 from app.change.model_document import read_document
-from app.change.model_export import document_text
+from app.change.model_export import contents_of, document_text
 from app.domain.model_conflicts import conflicts
 from app.domain.plant_model import changes
 from app.store.database import Database
@@ -26,8 +26,13 @@ class ModelFile:
 
     async def export(self) -> str:
         """The stored model as a document; applied to this store it changes nothing."""
+        return (await self.described())[0]
+
+    async def described(self) -> tuple[str, str]:
+        """The stored model as a document, and what that holds, in numbers."""
         async with open_model(self._database, keep=False) as catalog:
-            return document_text(await catalog.read())
+            stored = await catalog.read()
+        return document_text(stored), contents_of(stored)
 
     async def _bring(self, text: str, name: str, *, keep: bool) -> list[str]:
         document = read_document(text, name)

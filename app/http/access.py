@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.domain.access import Viewer
+from app.errors import Forbidden, Unauthenticated
 from app.http.service import service_of
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -18,6 +19,17 @@ _LOOPBACK_HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?
 async def viewer_of(connection: HTTPConnection) -> Viewer:
     """Who asks; Unauthenticated where nobody known does."""
     return await service_of(connection).viewer(token_of(connection))
+
+
+async def writer_of(connection: HTTPConnection) -> Viewer:
+    """Who brings readings; Unauthenticated where nobody known does, Forbidden where they may only read."""
+    try:
+        viewer = await viewer_of(connection)
+    except Unauthenticated as error:
+        hint = "Send Authorization: Bearer TOKEN; `linegraph token create NAME --role writer` makes one."
+        raise Unauthenticated(error.message, hint) from error
+    viewer.must_write()
+    return viewer
 
 
 def token_of(connection: HTTPConnection) -> str | None:
@@ -50,10 +62,9 @@ class LoopbackOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not _from_here(scope):
-            refusal = {
-                "error": "The demo answers this machine only.",
-                "hint": "Open it at http://127.0.0.1; for others run `linegraph serve`, which asks for tokens.",
-            }
+            message = "The demo answers this machine only."
+            hint = "Open it at http://127.0.0.1; for others run `linegraph serve`, which asks for tokens."
+            refusal = {"code": Forbidden.code, "message": f"{message} {hint}", "error": message, "hint": hint}
             await JSONResponse(refusal, 403)(scope, receive, send)
             return
         await self._app(scope, receive, send)

@@ -2,16 +2,21 @@
 
 import uuid
 from collections.abc import Mapping
+from typing import Any
 
 import orjson
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ExceptionHandler
 
 from app.errors import (
     BadInput,
     Busy,
     Forbidden,
     LinegraphError,
+    NotAllowed,
+    NotFound,
     TooLarge,
     TooSlow,
     Unauthenticated,
@@ -22,6 +27,8 @@ _STATUSES: Mapping[type[LinegraphError], int] = {
     BadInput: 400,
     Unauthenticated: 401,
     Forbidden: 403,
+    NotFound: 404,
+    NotAllowed: 405,
     TooSlow: 408,
     TooLarge: 413,
     Busy: 503,
@@ -39,7 +46,14 @@ def headers_of(error: LinegraphError) -> dict[str, str]:
         return {"Retry-After": str(error.retry_after)}
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, NotAllowed):
+        return {"Allow": error.allowed}
     return {}
+
+
+def handlers() -> dict[Any, ExceptionHandler]:
+    """Who answers which error, at every door."""
+    return {LinegraphError: refused, HTTPException: unserved, Exception: failed}
 
 
 def json_answer(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -53,7 +67,8 @@ async def failed(request: Request, error: Exception) -> Response:
     service_of(request).observer.failed("request", error, id=number, path=request.url.path)
     message = f"Internal error {number}."
     extensions = {"code": "INTERNAL_SERVER_ERROR", "id": number}
-    return json_answer({"message": message, "errors": [{"message": message, "extensions": extensions}]}, 500)
+    errors = [{"message": message, "extensions": extensions}]
+    return json_answer({"code": extensions["code"], "message": message, "errors": errors}, 500)
 
 
 async def refused(request: Request, error: Exception) -> Response:
@@ -66,3 +81,23 @@ async def refused(request: Request, error: Exception) -> Response:
     else:
         content = {"code": error.code, "message": str(error), "error": str(error)}
     return json_answer(content, status_of(error), headers_of(error))
+
+
+async def unserved(request: Request, error: Exception) -> Response:
+    """An address or a method that no door has, with the way to those that there are."""
+    if not isinstance(error, HTTPException):
+        raise error
+    path = request.url.path[:200]
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "GET, HEAD")
+        hint = f"Send {' or '.join(sorted(allowed.split(', ')))}."
+        return await refused(request, NotAllowed(f"{path} does not answer {request.method}.", hint, allowed))
+    return await refused(request, NotFound(f"There is no {path}.", _way_from(path)))
+
+
+def _way_from(path: str) -> str:
+    if path in ("/query", "/api/v2/query"):
+        return "InfluxQL and Flux are not answered here: questions go to /graphql."
+    if path == "/api" or path.startswith("/api/"):
+        return "Readings go to /api/v2/write (line protocol) or /api/v1/readings (JSON), questions to /graphql."
+    return "Questions go to /graphql, readings to /api/v2/write or /api/v1/readings; the README tells of all doors."

@@ -19,7 +19,7 @@ async def ready(request: Request) -> Response:
     try:
         await service_of(request).ready()
     except LinegraphError as error:
-        return json_answer({"status": "unavailable", "message": str(error)}, 503, headers_of(error))
+        return json_answer({"status": "unavailable", "code": error.code, "message": str(error)}, 503, headers_of(error))
     return json_answer({"status": "ready"})
 
 

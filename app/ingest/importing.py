@@ -1,7 +1,8 @@
 """Imports files: a commit a part, and a final account of what was stored, repeated and refused."""
 
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,13 +56,40 @@ def _column(text: str) -> tuple[str, tuple[str, str | None]]:
 
 @dataclass(slots=True)
 class Account:
-    """What became of the readings of some files; `named` are the first refusals, with the file they stood in."""
+    """What became of the readings of some files.
+
+    `timeless` counts the rows that were refused because their time cannot be read; `named` are the first refusals, with
+    the file they stood in.
+    """
 
     new: int = 0
     corrected: int = 0
     repeated: int = 0
     refused: int = 0
+    timeless: int = 0
     named: list[tuple[str, Refusal]] = field(default_factory=list)
+
+    def sentences(self) -> Iterator[str]:
+        """The account as it is told in the end."""
+        for name, refusal in self.named:
+            yield f"{name}, {refusal.place}: {refusal.reason}"
+        if self.refused > len(self.named):
+            yield f"... and {self.refused - len(self.named):,} more; all are kept in the table refusals."
+        yield (
+            f"Stored {self.new:,} new readings and {self.corrected:,} corrections;"
+            f" {self.repeated:,} were repeated, {self.refused:,} rows or cells refused."
+        )
+
+    def require_any(self) -> None:
+        """BadInput where all that there was is refused."""
+        if not self.refused or self.new or self.corrected or self.repeated:
+            return
+        if self.timeless == self.refused:
+            raise BadInput(
+                "Nothing was stored: not one time could be read.",
+                "Write times in ISO 8601, such as 2026-01-31T12:00:00Z, or name their column with --time.",
+            )
+        raise BadInput("Nothing was stored: everything was refused.", "Mend what the lines above say, and try again.")
 
 
 class Import:
@@ -82,6 +110,13 @@ class Import:
         self._form = form
         self.account = Account()
 
+    def check(self) -> None:
+        """BadInput where one of the files is missing or is no CSV that fits the form; nothing is stored yet."""
+        limits = self._acceptance.limits(datetime.now(UTC))
+        for path in self._files:
+            with closing(read(path, self._form, limits, rows=1)) as parts:
+                next(parts)
+
     async def run(self) -> AsyncIterator[int]:
         """Yields the bytes that each step has read. BadInput where a file is no CSV that fits the form: what was
         imported until then stays, and importing again changes nothing of it."""
@@ -95,6 +130,7 @@ class Import:
                 )
                 await delivery.take(part.decoded)
                 self._note_refused(path.name, delivery)
+                self.account.timeless += part.timeless
                 yield part.bytes_read - done
                 done = part.bytes_read
 

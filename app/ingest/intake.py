@@ -11,7 +11,7 @@ import numpy as np
 from app.domain.access import Viewer
 from app.domain.batch import Decoded, Refusal, of_columns
 from app.domain.instants import microseconds
-from app.domain.limits import Limits
+from app.domain.limits import SECONDS_AS_MILLISECONDS, WITHOUT_PRECISION, Limits, Mistaken
 from app.ingest.commit import Committer
 from app.ingest.delivery import Delivery, Receipt
 from app.ingest.gathering import ROWS_A_COMMIT, Gathering
@@ -31,8 +31,8 @@ class Acceptance:
     ahead: timedelta
     new_chunks: int
 
-    def limits(self, now: datetime) -> Limits:
-        return Limits.at(now, self.earliest, self.ahead)
+    def limits(self, now: datetime, mistaken: tuple[Mistaken, ...] = ()) -> Limits:
+        return Limits.at(now, self.earliest, self.ahead, mistaken)
 
 
 class Intake:
@@ -45,9 +45,9 @@ class Intake:
         self._line_protocol = LineProtocol()
 
     async def line_protocol(self, body: bytes, precision: str, viewer: Viewer) -> Receipt:
-        """InfluxDB line protocol; BadInput for a precision that is not known."""
+        """InfluxDB line protocol, in nanoseconds where the precision is empty; BadInput for one that is not known."""
         now = datetime.now(UTC)
-        limits = self._acceptance.limits(now)
+        limits = self._acceptance.limits(now, () if precision else WITHOUT_PRECISION)
         delivery = self._delivery("line protocol", viewer)
         async for part, first_line in _parts(body):
             if len(part) > PART:
@@ -60,7 +60,7 @@ class Intake:
         """Columns as JSON; BadInput for a body that has another shape."""
         now = datetime.now(UTC)
         delivery = self._delivery("json", viewer)
-        limits = self._acceptance.limits(now)
+        limits = self._acceptance.limits(now, SECONDS_AS_MILLISECONDS)
         # JSON cannot be decoded in parts: in a thread, a large body does not keep others waiting.
         for part in _split(await asyncio.to_thread(json_columns.decode, body, microseconds(now), limits)):
             await delivery.take(part)

@@ -1,6 +1,6 @@
 """Turns a batch of source names and texts into rows of known series."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from app.domain.batch import NO_TEXT, Batch, Refusal
 from app.domain.instants import instant
 from app.domain.model import SeriesId
 from app.domain.rows import Rows, settled
-from app.store.labels import Codes, LabelStore
+from app.store.labels import Codes, Labels, LabelStore, Numeric
 from app.store.registration import Registration
 
 REMEMBERED = 200_000
@@ -27,16 +27,16 @@ class Resolution:
         self._codes: Codes = {}
 
     async def rows(self, batch: Batch) -> tuple[Rows, list[Refusal]]:
-        """The batch as rows, and the readings whose text found no code."""
+        """The batch as rows, and the readings whose text found no code or no place among numbers."""
         series = (await self._ids(batch))[batch.series]
         if not batch.texts:
             return settled(series, batch.times, batch.values, batch.statuses), []
         values, refused = await self._coded(batch, series)
-        if not refused.any():
+        if not refused:
             return settled(series, batch.times, values, batch.statuses), []
-        reason = "the series has as many labels as it may have (LINEGRAPH_LABELS)"
-        refusals = [refusal_of(batch, at, reason) for at in np.flatnonzero(refused).tolist()]
-        keep = ~refused
+        keep = np.ones(len(batch), np.bool_)
+        keep[list(refused)] = False
+        refusals = [refusal_of(batch, at, reason) for at, reason in refused.items()]
         return settled(series[keep], batch.times[keep], values[keep], batch.statuses[keep]), refusals
 
     async def _ids(self, batch: Batch) -> NDArray[np.int32]:
@@ -56,21 +56,24 @@ class Resolution:
         ids[places] = [known[key] for key in keys]
         return ids
 
-    async def _coded(self, batch: Batch, series: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Values with texts as their codes, and which readings found none."""
+    async def _coded(self, batch: Batch, series: NDArray[np.int32]) -> tuple[NDArray[np.float64], Mapping[int, str]]:
+        """Values with texts as their codes, and the readings that found none, with the reasons."""
         spoken = np.flatnonzero(batch.text != NO_TEXT)
         pairs = [
             (SeriesId(number), batch.texts[text])
             for number, text in zip(series[spoken].tolist(), batch.text[spoken].tolist(), strict=True)
         ]
-        codes = await self._learnt(dict.fromkeys(pairs))
+        codes, numeric = await self._learnt(dict.fromkeys(pairs))
         values = batch.values.copy()
         values[spoken] = [codes.get(pair, np.nan) for pair in pairs]
-        refused = np.zeros(len(batch), np.bool_)
-        refused[spoken] = np.isnan(values[spoken])
+        refused = {
+            at: _reason(pair[1], numeric.get(pair[0]))
+            for at, pair in zip(spoken.tolist(), pairs, strict=True)
+            if pair not in codes
+        }
         return values, refused
 
-    async def _learnt(self, pairs: Iterable[tuple[SeriesId, str]]) -> Codes:
+    async def _learnt(self, pairs: Iterable[tuple[SeriesId, str]]) -> Labels:
         """The codes of these texts, new ones included; those beyond the limit have none."""
         codes: Codes = {}
         wanted: dict[SeriesId, list[str]] = {}
@@ -81,13 +84,23 @@ class Resolution:
             else:
                 # Both booleans get their codes at once, so that false is 0 and true is 1 whichever comes first.
                 wanted.setdefault(number, []).extend(["false", "true"] if text in ("false", "true") else [text])
-        if wanted:
-            found = await self._labels.codes(wanted)
-            if len(self._codes) + len(found) > REMEMBERED:
-                self._codes.clear()
-            self._codes |= found
-            codes |= found
-        return codes
+        if not wanted:
+            return Labels(codes, {})
+        found = await self._labels.codes(wanted)
+        if len(self._codes) + len(found.codes) > REMEMBERED:
+            self._codes.clear()
+        self._codes |= found.codes
+        return Labels(codes | found.codes, found.numeric)
+
+
+def _reason(text: str, metric: Numeric | None) -> str:
+    if metric is None:
+        return "the series has as many labels as it may have (LINEGRAPH_LABELS)"
+    shown = repr(text if len(text) <= 60 else text[:59] + "…")
+    return (
+        f"the metric {metric.name} is a {metric.kind.value} and takes numbers, which {shown} is not: "
+        "write it as a number, or make the metric a STATE in the model file"
+    )
 
 
 def refusal_of(batch: Batch, at: int, reason: str) -> Refusal:

@@ -72,7 +72,8 @@ def page_size(first: int | None, largest: int = LARGEST_PAGE) -> int:
     if first is None:
         return USUAL_PAGE
     if not 1 <= first <= largest:
-        raise BadInput(f"first: {first} is not between 1 and {largest}.", "Ask for fewer and go on with after.")
+        hint = "Ask for fewer and go on with after." if first > 0 else "Ask for at least one, or leave first out."
+        raise BadInput(f"first: {first} is not between 1 and {largest}.", hint)
     return first
 
 

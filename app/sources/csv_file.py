@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,14 +23,15 @@ _LOOKED_AT = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some rows of a file, and how far it is read."""
+    """Some rows of a file, how many of them have a time that cannot be read, and how far the file is read."""
 
     decoded: Decoded
     rows: int
+    timeless: int
     bytes_read: int
 
 
-def read(path: Path, format: CsvFormat, limits: Limits, rows: int = 20_000) -> Iterator[Part]:
+def read(path: Path, format: CsvFormat, limits: Limits, rows: int = 20_000) -> Generator[Part]:
     """The parts of a file, in its order.
 
     BadInput where it cannot be read as CSV: when the first part is asked for, or the one where it turns bad.
@@ -56,9 +57,9 @@ def _parts(binary: BinaryIO, name: str, format: CsvFormat, limits: Limits, rows:
         with io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text:
             table = table_of(text, name, format)
             while gathered := list(islice(_numbered(table), rows)):
-                decoded = _decoded(table, gathered, limits)
+                decoded, timeless = _decoded(table, gathered, limits)
                 any_rows |= decoded.blank < len(gathered)
-                yield Part(decoded, len(gathered), binary.tell())
+                yield Part(decoded, len(gathered), timeless, binary.tell())
     except UnicodeDecodeError as error:
         raise BadInput(f"{name} is no text in UTF-8{_after(table)}.", "Export it as CSV in UTF-8.") from error
     except csv.Error as error:
@@ -103,7 +104,8 @@ class _Refused:
         return [refusal for _, refusal in sorted(self._found, key=lambda found: found[0])]
 
 
-def _decoded(table: Table, rows: list[_Row], limits: Limits) -> Decoded:
+def _decoded(table: Table, rows: list[_Row], limits: Limits) -> tuple[Decoded, int]:
+    """What the rows say, and how many of them have no time that can be read."""
     refused = _Refused(table.delimiter)
     full = [row for row in rows if any(row.cells)]
     fitting = [row for row in full if table.fits(row.cells)]
@@ -111,6 +113,7 @@ def _decoded(table: Table, rows: list[_Row], limits: Limits) -> Decoded:
         if not table.fits(row.cells):
             refused.add(row, f"the row has {len(row.cells)} cells, and the header {table.width}")
     times, bad = table.clock.instants([row.cells[table.time] for row in fitting])
+    timeless = len(bad)
     bad = dict(faults(times, np.zeros(len(times)), limits)) | bad
     for at, reason in bad.items():
         refused.add(fitting[at], reason)
@@ -118,7 +121,7 @@ def _decoded(table: Table, rows: list[_Row], limits: Limits) -> Decoded:
         good = [at for at in range(len(fitting)) if at not in bad]
         fitting, times = [fitting[at] for at in good], times[good]
     batch = _batch(table, fitting, times, limits, refused)
-    return Decoded(batch, refused.in_order(), len(rows) - len(full))
+    return Decoded(batch, refused.in_order(), len(rows) - len(full)), timeless
 
 
 def _batch(table: Table, rows: list[_Row], times: NDArray[np.int64], limits: Limits, refused: _Refused) -> Batch:

@@ -58,7 +58,7 @@ def _moment(at: int, cell: str, bad: Faults) -> datetime:
     try:
         return datetime.fromisoformat(cell)
     except ValueError:
-        bad[at] = f"{cell[:40]!r} is no time like 2026-01-31 12:00:00" if cell else "the row has no time"
+        bad[at] = f"{cell[:40]!r} is no time such as 2026-01-31T12:00:00Z" if cell else "the row has no time"
         return EPOCH
 
 

@@ -126,7 +126,7 @@ def _key(series: _Series[Any]) -> SeriesKey:
     if series.source is not None:
         if names:
             raise ValueError('the series has a "source" and names: one of the two decides')
-        return SeriesKey(checked_source(series.source))
+        return SeriesKey(checked_source(series.source), None, "it was sent by its source, which names no machine")
     if missing := [name for name in _NAMES if name not in names]:
         raise ValueError(f'the series has no "{missing[0]}", and no "source" either')
     if not names["metric"]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -23,6 +24,14 @@ class TokenRecord:
     revoked: bool
 
 
+class Added(Enum):
+    """What became of a new token."""
+
+    KEPT = "kept"
+    NAME_TAKEN = "its name belongs to a token that works"
+    NO_PLANT = "its plant does not exist"
+
+
 class TokenStore:
     """The table of tokens."""
 
@@ -40,18 +49,18 @@ class TokenStore:
             row = (await connection.execute(query)).one_or_none()
         return Viewer(row.name, Role(row.role), row.plant_id, row.code) if row else None
 
-    async def add(self, name: str, digest: bytes, role: Role, plant: str | None, at: datetime) -> bool:
-        """False where the name is taken by a token that is not revoked, or the plant does not exist."""
+    async def add(self, name: str, digest: bytes, role: Role, plant: str | None, at: datetime) -> Added:
+        """Keeps a token, in place of a revoked one of the same name."""
         async with self._database.begin() as transaction:
             plant_id = await transaction.scalar(sa.select(plants.c.id).where(plants.c.code == plant))
             if plant is not None and plant_id is None:
-                return False
+                return Added.NO_PLANT
             await transaction.execute(sa.delete(tokens).where(tokens.c.name == name, tokens.c.revoked))
             row = {"name": name, "digest": digest, "role": role.value, "plant_id": plant_id, "created_at": at}
             added = await transaction.execute(
                 insert(tokens).values(row).on_conflict_do_nothing().returning(tokens.c.id)
             )
-            return added.one_or_none() is not None
+            return Added.NAME_TAKEN if added.one_or_none() is None else Added.KEPT
 
     async def revoke(self, name: str) -> bool:
         """False where there is no such token, or it is revoked already."""

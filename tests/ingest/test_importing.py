@@ -109,3 +109,47 @@ async def test_a_form_or_a_file_without_sense_is_refused(house: House, database:
     with pytest.raises(BadInput, match="header and no rows"):
         await imported(house, file(tmp_path, "time,a\n", "empty.csv"))
     assert await count(database, readings) == 0
+
+
+async def test_files_are_looked_at_before_anything_is_stored(house: House, database: Database, tmp_path: Path) -> None:
+    good = file(tmp_path, "time,a\n2026-03-02T08:00:00Z,1\n")
+    unusable = {
+        "missing.csv": None, "nul.csv": "time,a\n\x00", "empty.csv": "time,a\n", "no-time.csv": "a,b\n1,2\n",
+    }  # fmt: skip
+    for name, text in unusable.items():
+        other = tmp_path / name if text is None else file(tmp_path, text, name)
+        run = await house.importing([good, other], time_zone=None, **FORM | {"metrics": ["a=speed:m/s"]})
+        with pytest.raises(BadInput, match=name):
+            run.check()
+    run = await house.importing([good], time_zone=None, **FORM)
+    run.check()
+    assert [await count(database, table) for table in (readings, metrics)] == [0, 0]
+
+
+async def test_an_import_of_which_nothing_is_stored_is_an_error(
+    house: House, database: Database, tmp_path: Path
+) -> None:
+    timeless = await imported(house, file(tmp_path, "time,a\n8h,1\n,2\n"))
+    assert (timeless.refused, timeless.timeless) == (2, 2)
+    with pytest.raises(BadInput, match=r"not one time could be read\. Write times in ISO 8601, such as 2026-01-31T"):
+        timeless.require_any()
+    refused = await imported(house, file(tmp_path, "time,a\n8h,1\n1960-01-01T00:00:00Z,2\n"))
+    with pytest.raises(BadInput, match="everything was refused"):
+        refused.require_any()
+    partly = await imported(house, file(tmp_path, "time,a\n8h,1\n2026-03-02T08:00:00Z,2\n"))
+    partly.require_any()
+    assert list(partly.sentences()) == [
+        "press.csv, row 2: '8h' is no time such as 2026-01-31T12:00:00Z",
+        "Stored 1 new readings and 0 corrections; 0 were repeated, 1 rows or cells refused.",
+    ]
+    repeated = await imported(house, file(tmp_path, "time,a\n8h,1\n2026-03-02T08:00:00Z,2\n"))
+    repeated.require_any()
+    (await imported(house, file(tmp_path, "time,a\n2026-03-02T08:00:00Z,\n"))).require_any()
+
+
+async def test_texts_in_a_column_of_numbers_are_refused(house: House, database: Database, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"metrics": ["a=temperature:Cel"]}
+    account = await imported(house, file(tmp_path, "time,a\n2026-03-02T08:00:00Z,warm\n"), **given)
+    assert (account.new, account.refused) == (0, 1)
+    assert "the metric temperature is a GAUGE and takes numbers, which 'warm' is not" in account.named[0][1].reason
+    assert await count(database, readings) == 0
