@@ -1,14 +1,14 @@
 """The front door: opens the store, starts what runs beside it, mounts the doors; the only one that sees every room."""
 
 import asyncio
-import gc
+import shlex
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -21,6 +21,7 @@ from app.errors import SettingInvalid
 from app.http import answers, graphiql, graphql, health, writing
 from app.http.access import LOOPBACK, LoopbackOnly
 from app.http.bodies import Bodies
+from app.http.listening import farewell, taken_address
 from app.http.service import Service
 from app.ingest.commit import Committer
 from app.ingest.demo import fill_history, model_text, produce
@@ -58,12 +59,12 @@ Announce = Callable[[str], None]
 
 
 @asynccontextmanager
-async def database_url(settings: Settings, announce: Announce) -> AsyncIterator[str]:
+async def database_url(settings: Settings, announce: Announce, *, kept_up: bool) -> AsyncIterator[str]:
     """The database that is named, or the embedded server of the data folder for as long as the block lasts."""
     if settings.database_url:
         yield settings.database_url
         return
-    async with embedded_server(settings.data, pg_bin=settings.pg_bin, announce=announce) as server:
+    async with embedded_server(settings.data, pg_bin=settings.pg_bin, announce=announce, kept_up=kept_up) as server:
         yield server.url
 
 
@@ -109,7 +110,7 @@ class House:
 
     async def demo_live(self) -> None:
         """Readings of every machine, each second, until it is cancelled."""
-        await produce(self.committer, self.observer)
+        await produce(self.committer, SeriesCatalog(self.database), self.observer)
 
     async def apply_policies(self) -> None:
         """What settings say of keeping goes before what a command has set."""
@@ -131,9 +132,14 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(settings: Settings, observer: Observer, announce: Announce) -> AsyncIterator[House]:
-    """Opens the database, brings its schema up to date unless told not to, and closes everything in the end."""
-    async with database_url(settings, announce) as url:
+async def open_house(
+    settings: Settings, observer: Observer, announce: Announce, *, kept_up: bool = False
+) -> AsyncIterator[House]:
+    """Opens the database, brings its schema up to date unless told not to, and closes everything in the end.
+
+    `kept_up` is for what lasts: an embedded server that dies meanwhile is started again.
+    """
+    async with database_url(settings, announce, kept_up=kept_up) as url:
         await (migrate(url) if settings.migrate else require_migrated(url))
         async with open_database(url, pool=settings.pool) as database:
             yield House(database, settings, observer)
@@ -196,9 +202,15 @@ def application(service: Service) -> Starlette:
 
 async def serve(settings: Settings, observer: Observer, announce: Announce) -> None:
     """The service, until it is interrupted."""
-    async with _alone(settings), open_house(settings, observer, announce) as house, open_service(house) as service:
-        announce(f"Serving on http://{settings.host}:{settings.port}, with {house.database.kind.sentence}.")
-        await _listen(service, settings)
+    async with (
+        _alone(settings),
+        taken_address(settings.host, settings.port) as address,
+        open_house(settings, observer, announce, kept_up=True) as house,
+    ):
+        with farewell(announce) as stopping:
+            async with open_service(house) as service:
+                sentence = f"Serving on {address.url}, with {house.database.kind.sentence}."
+                await address.serve(application(service), partial(announce, sentence), stopping)
 
 
 async def demo(settings: Settings, observer: Observer, announce: Announce) -> None:
@@ -207,33 +219,23 @@ async def demo(settings: Settings, observer: Observer, announce: Announce) -> No
         raise SettingInvalid(
             f"The demo signs nobody in, so it cannot listen on {settings.host}.", "Leave the host out, or run serve."
         )
-    async with _alone(settings), open_house(settings, observer, announce) as house:
-        await house.demo_history(announce)
-        async with open_service(house, loopback_only=True) as service, asyncio.TaskGroup() as tasks:
-            live = tasks.create_task(house.demo_live())
-            address = f"http://{settings.host}:{settings.port}"
-            announce(f"GraphiQL with examples: {address}/graphql")
-            try:
-                await _listen(service, settings)
-            finally:
-                live.cancel()
-
-
-async def _listen(service: Service, settings: Settings) -> None:
-    config = uvicorn.Config(
-        application(service),
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
-    # What is there now stays: without this the collector walks all of it, 50 ms, every few bodies of line protocol.
-    gc.collect()
-    gc.freeze()
-    await uvicorn.Server(config).serve()
+    async with (
+        _alone(settings),
+        taken_address(settings.host, settings.port) as address,
+        open_house(settings, observer, announce, kept_up=True) as house,
+    ):
+        with farewell(announce) as stopping:
+            await house.demo_history(announce)
+            async with open_service(house, loopback_only=True) as service, asyncio.TaskGroup() as tasks:
+                live = tasks.create_task(house.demo_live())
+                if settings.database_url is None:
+                    folder = shlex.quote(str(settings.data))
+                    announce(f"Its data is in {folder}. To throw the demo away, stop it, and then: rm -r {folder}")
+                sentence = f"GraphiQL with examples: {address.url}/graphql"
+                try:
+                    await address.serve(application(service), partial(announce, sentence), stopping)
+                finally:
+                    live.cancel()
 
 
 @asynccontextmanager

@@ -18,6 +18,9 @@ from app.store.installation import Installation
 PORT = 5432
 """Only a part of the socket's name: nothing listens on the network."""
 
+_MARKS = frozenset({"server.json", "start.lock", "users.lock", "service.lock"})
+_OF_NOBODY = frozenset({"lost+found"})
+"""What the root of a new disk holds."""
 _LONGEST_SOCKET = 100
 """Bytes; systems allow 104 to 108."""
 
@@ -85,6 +88,17 @@ class DataFolder:
     def is_ours(self, sockets: Path) -> bool:
         """Whether Linegraph made this socket folder for this data, perhaps with another folder for temporary files."""
         return sockets == self.path / "run" or sockets.name == self._short_name
+
+    def check_ours(self) -> None:
+        """Nothing of ours is put between somebody's files."""
+        if not self.path.exists():
+            return
+        found = {each.name for each in self.path.iterdir()} - _OF_NOBODY
+        if found and not found & _MARKS:
+            raise ServerTrouble(
+                f"The data folder {self.path} holds files that Linegraph did not make, such as {min(found)}.",
+                "Name a folder that is empty or does not exist yet: LINEGRAPH_DATA=... (make demo: DATA=...).",
+            )
 
     def make(self, account: Account) -> None:
         """Makes the folder and those above it; the account must be able to pass through what root makes."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from app.store.data_folder import PORT, DataFolder, Maker, disk_trouble
 from app.store.installation import Installation
 from app.store.locks import Use, exclusive, only_service
 from app.store.patience import Patience
+from app.store.upkeep import keep_up
 
 Announce = Callable[[str], None]
 _NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
@@ -42,10 +44,12 @@ async def embedded_server(
     engine: str | None = None,
     announce: Announce,
     options: Mapping[str, str] = _NO_OPTIONS,
+    kept_up: bool = False,
 ) -> AsyncIterator[Server]:
     """The server of a data folder. The first user starts it, with `options`; the last to leave stops it.
 
     `engine` and `pg_bin` decide what makes a new folder; an old one stays with the engine and major that made it.
+    A server that ends before its time is started again where it is to be `kept_up`, always at the same `url`.
     """
     folder, account = await _open(data)
     with disk_trouble(folder.path):
@@ -59,11 +63,24 @@ async def embedded_server(
                 with anyio.CancelScope(shield=True):
                     await _leave(folder, use, announce)
                 raise
+
+    async def start_again() -> None:
+        with disk_trouble(folder.path):
+            async with exclusive(folder.start_lock, announce):
+                if folder.made_by() is None:
+                    raise ServerTrouble(f"The data in {folder.pg} is gone.", "Stop the service, restore a backup.")
+                if await _join(folder, account, announce) is None:
+                    await _start(folder, account, pg_bin, engine, announce, options)
+
+    keeping = asyncio.create_task(keep_up(partial(_is_up, folder), start_again, announce)) if kept_up else None
     try:
         yield server
     finally:
         # Whatever ends the work, the server is stopped in order.
         with anyio.CancelScope(shield=True), disk_trouble(folder.path):
+            if keeping is not None:
+                keeping.cancel()
+                await asyncio.wait([keeping])
             async with exclusive(folder.start_lock, announce):
                 await _leave(folder, use, announce)
 
@@ -84,6 +101,7 @@ async def _open(data: Path) -> tuple[DataFolder, Account]:
     with disk_trouble(folder.path):
         if folder.path.exists() and not folder.path.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder.path))
+        folder.check_ours()
         account = account_for(folder.pg)
         above = [each for each in (*reversed(folder.path.parents), folder.path) if each.exists()]
         closed = await account.closed(above)
@@ -112,7 +130,6 @@ async def _join(folder: DataFolder, account: Account, announce: Announce) -> Ser
                 f"Stop it: pg_ctl stop -D {folder.pg}",
             )
         if running.sockets is not None and running.state == "ready":
-            announce(f"joining the server that runs already (pid {running.pid})")
             await cluster.make_database(running.sockets)
             return _server(folder, running.sockets, _as_noted(maker), running.pid)
         await patience.pause()
@@ -148,6 +165,14 @@ async def _start(
     )
     await cluster.make_database(sockets)
     return _server(folder, sockets, installation, running.pid)
+
+
+def _is_up(folder: DataFolder) -> bool:
+    try:
+        running = postmaster.find(folder.pg, folder.is_ours)
+    except OSError:
+        return False
+    return running is not None and (running.sockets is None or folder.is_ours(running.sockets))
 
 
 async def _leave(folder: DataFolder, use: Use, announce: Announce) -> None:

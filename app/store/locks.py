@@ -53,8 +53,8 @@ def only_service(path: Path) -> Iterator[None]:
         if not _taken(lock, fcntl.LOCK_EX):
             pid = os.pread(lock, 32, 0).decode(errors="replace").strip() or "unknown"
             raise ServerTrouble(
-                f"Another linegraph serve (pid {pid}) is using the data folder {path.parent}.",
-                "Stop it first, or set LINEGRAPH_DATA to another folder for this one.",
+                f"Another linegraph serve or demo (pid {pid}) is using the data folder {path.parent}.",
+                "Stop it first, or name another folder for this one: LINEGRAPH_DATA=... (make demo: DATA=...).",
             )
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)

@@ -103,12 +103,12 @@ async def test_the_page_may_load_nothing_from_elsewhere_and_may_not_be_framed(cl
 async def test_every_file_that_the_page_names_is_served_typed_and_kept(client: httpx.AsyncClient) -> None:
     text = (await client.get("/graphql")).text
     named = [part.partition('"')[0] for part in text.split('="') if part.startswith("/static/")]
-    assert len(named) == 6
+    assert len(named) == 7
     for path in named:
         answer = await client.get(path)
         assert answer.status_code == 200, path
         assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["content-type"].startswith(("text/javascript", "text/css"))
+        assert answer.headers["content-type"].startswith(("text/javascript", "text/css", "image/svg+xml"))
         lasting = "immutable" in answer.headers["cache-control"]
         assert lasting is path.startswith("/static/vendor/")
         again = await client.get(path, headers={"If-None-Match": answer.headers["etag"]})
@@ -133,15 +133,22 @@ def test_vendored_code_comes_with_its_licence_and_without_source_maps() -> None:
 async def test_examples_are_named_titled_and_parse(client: httpx.AsyncClient) -> None:
     saved = examples()
     assert [example.name for example in saved][:3] == ["plant", "metrics", "latest"]
-    assert len(saved) == len({example.title for example in saved}) == 8
+    assert len(saved) == len({example.title for example in saved}) == 9
     for example in saved:
         assert example.document.startswith(f"# {example.title}\n")
+        assert len(example.title) <= 40, "it is to fit into the list"
+        assert max(map(len, example.document.splitlines())) <= 58, "nobody is to scroll sideways"
         graphql.parse(example.document)
     answer = await client.get("/static/examples.json")
     assert answer.json() == [example._asdict() for example in saved]
 
 
-@pytest.mark.skipif(not SDL.exists(), reason="schema/schema.graphql is not printed yet")
+async def test_browsers_find_an_icon_where_they_look_for_one(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/favicon.ico", follow_redirects=True)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
+    assert answer.text.startswith("<svg ")
+
+
 def test_examples_are_valid_against_the_printed_schema() -> None:
     schema = graphql.build_schema(SDL.read_text(encoding="utf-8"), assume_valid=True)
     for example in examples():
@@ -185,7 +192,7 @@ def test_a_browser_draws_graphiql_from_this_server_alone(served: tuple[Diary, st
     assert console == []
     assert 'class="graphiql-container"' in drawn.stdout
     assert drawn.stdout.count("<option") == len(examples()) + 1
-    assert "every hour, empty hours kept" in drawn.stdout.partition('class="graphiql-container"')[2]
+    assert "Figures of every hour" in drawn.stdout.partition('class="graphiql-container"')[2]
     assert {entry.host for entry in diary.entries} == {address.removeprefix("http://")}
     assert {entry.path for entry in diary.entries} >= {"/graphql", "/static/examples.json", "/static/graphiql.js"}
     assert [entry.authorization for entry in diary.entries if entry.method == "POST"] == [""]

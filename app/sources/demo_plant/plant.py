@@ -19,14 +19,15 @@ from app.errors import BadInput
 from app.sources.demo_plant.noise import bell, key_of, spells, uniform
 from app.sources.demo_plant.runs import DemoMachine, Floats, Runs
 from app.sources.demo_plant.shifts import Week, week_at
-from app.sources.demo_plant.signals import DAY, HOUR, Sensors
+from app.sources.demo_plant.signals import DAY, HOUR, Sensors, compressed_air
 
 UNCERTAIN_SENSOR_NOT_ACCURATE = 0x40930000
 BAD_SENSOR_FAILURE = 0x808C0000
 SHAKY = ("booth-2", "pressure")
 """The one sensor whose readings are doubtful for some minutes every few hours, and sometimes missing."""
+LOOSE = ("press-3", "temperature")
+"""The one sensor that says nothing for some minutes every few hours."""
 
-_SATURDAY_NOON = 2 * DAY + 12 * HOUR
 _LARGEST_BATCH = 50_000
 
 
@@ -38,11 +39,11 @@ def model_text() -> str:
 class DemoPlant:
     """Readings of every series of the demo plant; times are microseconds since 1970-01-01 UTC.
 
-    `bearing_replaced` is an instant at which the failing bearing is as new, as it is every 14 days from there; it is
-    worst just before. Without it, that is at noon (UTC) of every second Saturday.
+    A reading depends on its time and the seed alone, so that a plant made anew goes on where another one stopped.
+    `compressor` names no line, so that it is mapped to no machine; it is never silent.
     """
 
-    def __init__(self, seed: int = 1, bearing_replaced: int = _SATURDAY_NOON) -> None:
+    def __init__(self, seed: int = 1) -> None:
         model: dict[str, Any] = yaml.safe_load(model_text())
         plant = model["plants"][0]
         zone, day_starts = ZoneInfo(plant["time_zone"]), time.fromisoformat(plant["production_day_starts"])
@@ -51,14 +52,19 @@ class DemoPlant:
         names = [metric["name"] for metric in model["metrics"]]
         measured = [(row, name) for row, machine in enumerate(machines) for name in of_type[machine.type]]
 
-        self.keys: Sequence[SeriesKey] = tuple(_key(plant["code"], machines[row], name) for row, name in measured)
+        of_machines = [_key(plant["code"], machines[row], name) for row, name in measured]
+        self.compressor = series_key("air_pressure", [("plant", plant["code"]), ("machine", "compressor-1")], "value")
+        self.keys: Sequence[SeriesKey] = (*of_machines, self.compressor)
+        self._machines = len(machines)
         self._machine = np.array([row for row, _ in measured])
         self._metric = np.array([names.index(name) for _, name in measured])
         self._names = names
-        self._shaky = [(machines[row].code, name) for row, name in measured].index(SHAKY)
-        self._shaky_key = np.array([key_of(seed, *SHAKY)])
-        self._silence_key = np.array([key_of(seed, "silence")])
-        self._sensors = Sensors.of(machines, seed, bearing_replaced)
+        named = [(machines[row].code, name) for row, name in measured]
+        self._shaky, self._loose = named.index(SHAKY), named.index(LOOSE)
+        self._shaky_key, self._loose_key, self._silence_key, self._air_key = (
+            np.array([key_of(seed, *names)]) for names in (SHAKY, LOOSE, ("silence",), ("air",))
+        )
+        self._sensors = Sensors.of(machines, seed)
         self._zone, self._day_starts = zone, day_starts
         self._runs: Callable[[Week], Runs] = lru_cache(maxsize=2)(partial(Runs.of, machines, zone, seed))
 
@@ -80,7 +86,8 @@ class DemoPlant:
 
     def _readings(self, week: Week, times: NDArray[np.int64]) -> Batch:
         read = self._sensors.read(self._runs(week).conditions(times))
-        values = np.stack([read[name] for name in self._names])[self._metric, self._machine]
+        of_machines = np.stack([read[name] for name in self._names])[self._metric, self._machine]
+        values = np.vstack([of_machines, compressed_air(self._air_key, times)])
         statuses = np.full(values.shape, GOOD, np.uint32)
         values[self._shaky], statuses[self._shaky] = self._doubtful(times, values[self._shaky])
         batch = Batch(
@@ -103,12 +110,13 @@ class DemoPlant:
         return np.select([fails, unsure], [np.nan, noisy], values), statuses.astype(np.uint32)
 
     def _silent(self, times: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Every day one machine loses its network for some minutes."""
+        """Every day one machine loses its network for some minutes; every six hours one cable its contact."""
+        silent = np.zeros((len(self.keys), len(times)), np.bool_)
         within, days = spells(self._silence_key, times, DAY, 8 * MINUTE, 25 * MINUTE)
-        machines = int(self._machine[-1]) + 1
-        victim = np.floor(uniform(self._silence_key, 3 * days + 2) * machines)
-        hit: NDArray[np.bool_] = self._machine[:, np.newaxis] == victim
-        return within & hit
+        victim = np.floor(uniform(self._silence_key, 3 * days + 2) * self._machines)
+        silent[: len(self._machine)] = within & (self._machine[:, np.newaxis] == victim)
+        silent[self._loose] |= spells(self._loose_key, times, 6 * HOUR, 6 * MINUTE, 14 * MINUTE)[0]
+        return silent
 
 
 def _machines(plant: dict[str, Any]) -> list[DemoMachine]:

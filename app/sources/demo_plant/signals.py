@@ -20,9 +20,10 @@ _HOTTEST_DAY = 200 * DAY
 _YEAR = 365.25 * DAY
 _RECALIBRATED_EVERY = 28 * DAY
 _DRIFT_A_DAY = 0.35
-_BEARING_LASTS = 14 * DAY
-_BEARING_WORSENS = 2.6 * DAY
-"""The growth of a failing bearing's vibration by a factor of e."""
+_BEARING_LASTS = 65_000
+"""Strokes: what a production week makes. A new one is put in while the machine rests before Monday."""
+_BEARING_WORSENS = 18_000
+"""The strokes in which a failing bearing's vibration grows by a factor of e."""
 _BEARING_WORST = 6.5
 """Millimetres a second, more than a sound machine's."""
 
@@ -40,11 +41,10 @@ class Sensors:
     push: Floats
     drifting: NDArray[np.bool_]
     failing: NDArray[np.bool_]
-    bearing_replaced: int
 
     @classmethod
-    def of(cls, machines: Sequence[DemoMachine], seed: int, bearing_replaced: int) -> Self:
-        """No two machines of a type are quite alike. The bearing is as new at `bearing_replaced` and every 14 days."""
+    def of(cls, machines: Sequence[DemoMachine], seed: int) -> Self:
+        """No two machines of a type are quite alike."""
         characters = [CHARACTERS[machine.type] for machine in machines]
         names = ("rise", "load_current", "standby_current", "vibration", "rest_pressure", "work_pressure")
         noises = ("unlike", "hall", "temperature", "load", "thermostat", "current", "vibration", "pressure", "zero")
@@ -60,7 +60,6 @@ class Sensors:
             _closed([character.push for character in characters]),
             np.array([[machine.code == DRIFTING] for machine in machines]),
             np.array([[machine.code == FAILING] for machine in machines]),
-            bearing_replaced,
         )
 
     def read(self, felt: Conditions) -> dict[str, Floats]:
@@ -110,9 +109,8 @@ class Sensors:
         return np.round(holds, 2)
 
     def vibration(self, felt: Conditions) -> Floats:
-        """Follows the speed; one bearing is failing."""
-        age = (felt.times - self.bearing_replaced) % _BEARING_LASTS
-        wear = _BEARING_WORST * np.exp((age - _BEARING_LASTS) / _BEARING_WORSENS) * self.failing
+        """Follows the speed; one bearing fails by the work it does, not by the calendar."""
+        wear = _BEARING_WORST * np.exp((felt.cycles - _BEARING_LASTS) / _BEARING_WORSENS) * self.failing
         rough = 1 + 0.05 * wander(self.keys["vibration"], felt.times, 40 * MINUTE)
         noise = 1 + 0.07 * bell(self.keys["vibration"], felt.times // SECOND)
         return np.round((0.12 + felt.speed * (self.traits["vibration"] + wear) * rough) * noise, 3)
@@ -126,6 +124,12 @@ def parts(felt: Conditions) -> Floats:
 def status(felt: Conditions) -> Floats:
     """The code of the state."""
     return felt.state
+
+
+def compressed_air(key: NDArray[np.uint64], times: NDArray[np.int64]) -> Floats:
+    """The pressure in the hall's net, which no machine of the model claims."""
+    level: Floats = 7.2 + 0.22 * wander(key, times, 4 * MINUTE) + 0.01 * bell(key, times // SECOND)
+    return np.round(level, 2)
 
 
 def _closed(shapes: Sequence[tuple[float, ...]]) -> Floats:
