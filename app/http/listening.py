@@ -49,13 +49,26 @@ class Address:
             for each in self.sockets:
                 each.listen(config.backlog)
         listening()
-        await _Server(config, stopping).serve(list(self.sockets))
+        server = _Server(config, stopping)
+        serving = asyncio.create_task(server.serve(list(self.sockets)))
+        try:
+            await asyncio.shield(serving)
+        except asyncio.CancelledError:
+            # Requests under way get their patience: cancelled, they would be answered with an error of ours.
+            server.should_exit = True
+            await serving
+            raise
 
 
 class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
         super().__init__(config)
         self._stopping = stopping
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals belong to the command, which cancels what it runs."""
+        yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._stopping()

@@ -69,12 +69,14 @@ def works_on(pid: int, pg: Path) -> bool:
 
 
 def clear_stale(pg: Path) -> None:
-    """Removes the pid file of a server that is gone, where its number now belongs to another process.
+    """Removes the pid file of a server that is gone, where its number now belongs to another process, or still to the
+    server itself as it was killed by somebody who has not taken note of its end.
 
-    PostgreSQL would take that process for the server. A number that nobody has, it clears away itself.
+    PostgreSQL would take either for the server. A number that nobody has, it clears away itself; and whether children
+    of the old server are still at work it tells by their shared memory, for which it needs no pid file.
     """
     found = noted(pg)
-    if found is not None and _is_alive(found.pid):
+    if found is not None and _is_known(found.pid):
         (pg / "postmaster.pid").unlink()
 
 
@@ -153,18 +155,8 @@ def _launch(server: Path, pg: Path, account: Account, log: Log, settings: Mappin
 
 
 def _is_alive(pid: int) -> bool:
-    try:
-        # Takes note of the end of a child: of ours, or, as the first process of a container, of an adopted one.
-        if os.waitpid(pid, os.WNOHANG)[0] == pid:
-            return False
-    except ChildProcessError:
-        pass
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+    if not _is_known(pid):
         return False
-    except PermissionError:
-        return True
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -181,3 +173,20 @@ def _answers(sockets: Path) -> bool:
         except OSError:
             return False
         return True
+
+
+def _is_known(pid: int) -> bool:
+    """Whether the system has a process of this number, be it one that has ended and is not taken note of."""
+    try:
+        # Takes note of the end of a child: of ours, or, as the first process of a container, of an adopted one.
+        if os.waitpid(pid, os.WNOHANG)[0] == pid:
+            return False
+    except ChildProcessError:
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -39,7 +39,6 @@ async def test_the_service_goes_on_by_itself(killable: str, folder: Path) -> Non
         assert await running.token(), "other commands find the new server"
 
 
-@pytest.mark.xfail(raises=TimeoutError, reason="PostgreSQL takes a dead server that nobody has buried for alive")
 async def test_also_where_another_process_has_started_it_and_does_not_bury_it(killable: str, folder: Path) -> None:
     async with victims(folder / "data", killable, joined=True) as running:
         await running.strike(KILLED)
