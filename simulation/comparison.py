@@ -15,7 +15,7 @@ Ask = Callable[[str, Mapping[str, object]], Awaitable[Any]]
 """Posts a query with variables, and gives its data."""
 Expected = Mapping[Key, Mapping[int, tuple[float | None, int]]]
 
-STEPS: Final = {"PT1M": MINUTE, "PT15M": 15 * MINUTE, "PT6H": 6 * HOUR}
+STEPS: Final = {"PT1M": MINUTE, "PT15M": 15 * MINUTE, "PT1H": HOUR, "PT6H": 6 * HOUR}
 
 _MOST_BUCKETS = 100_000
 """In one answer: some megabytes."""

@@ -3,8 +3,11 @@
 from datetime import UTC, datetime
 
 import httpx
+import numpy as np
 import pytest
 
+from app.domain.instants import SECOND, microseconds
+from app.domain.rows import settled
 from app.main import House, open_service
 from app.settings import read_settings
 from tests.doors import house_of
@@ -49,6 +52,32 @@ async def test_metrics_tell_what_status_shows(house: House, client: httpx.AsyncC
     assert float(lines['linegraph_store_bytes{part="RAW"}']) > 8_192
     ended = float(lines['linegraph_job_time{job="refresh",outcome="ended"}'])
     assert abs(ended - datetime.now(UTC).timestamp()) < 60
+
+
+@pytest.mark.anyio
+async def test_a_refresh_that_fails_is_told_everywhere_until_it_succeeds(house: House) -> None:
+    """Two values whose sum overflows, which no door lets in, stand for whatever may be wrong with a span."""
+    times = np.array([0, SECOND]) + microseconds(datetime(2026, 3, 2, 8, tzinfo=UTC))
+
+    async def store(value: float) -> None:
+        rows = settled(np.ones(2, np.int32), times, np.full(2, value), np.zeros(2, np.uint32))
+        await house.committer.writer.store(rows)
+
+    await store(1.7e308)
+    for turn in (1, 2):
+        await house.freshener.turn()
+        metrics = house.observer.metrics().decode()
+        assert f'linegraph_failures_total{{kind="refresh"}} {turn}.0' in metrics
+        assert "linegraph_pending_notes 1.0" in metrics
+        [job] = (await house.states.state()).jobs
+        assert job.name == "refresh"
+        assert "out of range" in str(job.error)
+        assert job.failed_at is not None
+    await store(1.0)
+    await house.freshener.turn()
+    metrics = house.observer.metrics().decode()
+    assert 'linegraph_failures_total{kind="refresh"} 2.0' in metrics
+    assert "linegraph_pending_notes 0.0" in metrics
 
 
 @pytest.mark.anyio
