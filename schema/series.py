@@ -15,7 +15,7 @@ from app.domain.model import Label, Machine, Reading, Series
 from app.domain.quality import Quality, quality_of
 from app.read.columns import Buckets, Plot, Readings
 from app.read.curves import PlotKey, asked_page
-from app.read.steps import REVISIONS, BucketKey
+from app.read.steps import INCREASE, REVISIONS, BucketKey
 from schema.catalog import MachineNode, MetricType, Node
 from schema.context import Info
 from schema.inputs import RangeInput
@@ -45,6 +45,7 @@ MEASURES: Mapping[str, str] = {
     "last": "last",
     "bad": "bad",
     "worst": "bad",
+    "increase": INCREASE,
     "finality": REVISIONS,
     "revisedAt": REVISIONS,
 }
@@ -100,6 +101,9 @@ class BucketsType:
     maximum: list[float | None]
     first: list[float | None]
     last: list[float | None]
+    increase: list[float | None] = strawberry.field(
+        description="Counters: the increase within the bucket, resets accounted for."
+    )
     coverage: list[float | None] = strawberry.field(
         description="Received readings over expected ones, 0 to 1; null where no interval is known."
     )
@@ -159,8 +163,8 @@ class SeriesNode(Node):
     @strawberry.field(
         graphql_type=BucketsType,
         description="For tables and bars: fixed steps (`every`) or calendar steps (`by`) in the plant's time zone, one"
-        " of the two. Fixed steps are aligned to Monday 2000-01-03T00:00Z; P1D there means 24 hours of UTC. Buckets that"
-        " overlap the range are answered whole, so that a bucket has one value whatever range it is asked in.",
+        " of the two. Fixed steps are aligned to Monday 2000-01-03T00:00Z; P1D there means 24 hours of UTC. Buckets"
+        " that overlap the range are answered whole, so that a bucket has one value whatever range it is asked in.",
     )
     @staticmethod
     def buckets(

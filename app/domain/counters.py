@@ -116,7 +116,7 @@ def drops(
 
 
 def increases(
-    starts: Instants, last_at: Instants, first: Floats, last: Floats, previous: float, found: Drops | None
+    starts: Instants, last_at: Instants | Floats, first: Floats, last: Floats, previous: float, found: Drops | None
 ) -> Floats:
     """What each bucket has added, from the buckets of a range that have readings, in their order: the value at its
     end less the value at its start, and the offsets between. `first` and `last` are NaN where no reading is usable;

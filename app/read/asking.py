@@ -14,7 +14,9 @@ from app.read.steps import StepReader
 from app.store.buckets import BucketReader
 from app.store.calendar_buckets import CalendarReader
 from app.store.catalog import Catalog
+from app.store.counter_events import CounterEvents
 from app.store.database import Database
+from app.store.last_values import LastValues
 from app.store.raw import RawReader
 from app.store.revisions import RevisionReader
 from app.store.series import SeriesCatalog
@@ -42,6 +44,8 @@ class RequestReader:
         self._buckets = BucketReader(database)
         self._calendars = CalendarReader(database)
         self._raw = RawReader(database)
+        self._last_values = LastValues(database)
+        self._events = CounterEvents(database)
         self._revisions = RevisionReader(database)
         self._tiers = TierKeeper(database)
         self._rows = rows
@@ -56,5 +60,5 @@ class RequestReader:
             PlantReader(self._catalog, self._series, scope),
             PageReader(self._catalog, self._series, scope),
             CurveReader(self._buckets, self._raw, moment),
-            StepReader(self._buckets, self._calendars, self._raw, self._revisions, moment),
+            StepReader(self._buckets, self._calendars, self._last_values, self._events, self._revisions, moment),
         )

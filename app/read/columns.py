@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.counters import Drops, increases
 from app.domain.filling import Fill, carried_on, joined_up
 from app.domain.finality import NO_REVISIONS, Revisions, finality_of, revised_at
 from app.domain.model import Metric, MetricKind
@@ -50,6 +51,7 @@ class Buckets:
     revisions: Revisions = NO_REVISIONS
     fill: Fill = Fill.NONE
     previous: float = math.nan
+    drops: Drops | None = None
 
     @property
     def starts(self) -> Floats:
@@ -120,6 +122,14 @@ class Buckets:
         received = self.count
         most = np.where((received > 0) | (expected > 0), 1.0, np.nan)
         return np.where(expected > received, received / np.maximum(expected, 1e-9), most)
+
+    @property
+    def increase(self) -> Floats:
+        """What a counter has added, drops accounted for; NaN for what is no counter."""
+        if self.metric is None or self.metric.kind is not MetricKind.COUNTER:
+            return np.full(len(self.count), np.nan)
+        first, last = self._column("first"), self._column("last")
+        return increases(self._starts_at, self._column("last_at"), first, last, self.previous, self.drops)
 
     @property
     def finality(self) -> NDArray[np.int8]:

@@ -12,21 +12,24 @@ import numpy as np
 from app.domain import calendar_plan, tiers
 from app.domain.calendar import CalendarStep, edges
 from app.domain.calendar_plan import CalendarPlan, plan_calendar
+from app.domain.counters import Drops
 from app.domain.filling import Fill, spread
 from app.domain.finality import NO_REVISIONS, Revisions
 from app.domain.instants import width
-from app.domain.model import PlantCalendar, Series, SeriesId
+from app.domain.model import MetricKind, PlantCalendar, Series, SeriesId
 from app.domain.spans import Span
 from app.domain.tiers import Freshness, Plan, plan_buckets
 from app.read.columns import Buckets, Counts
 from app.read.moment import Moment
 from app.store.buckets import BucketReader, Columns
 from app.store.calendar_buckets import CalendarReader
-from app.store.raw import RawReader
+from app.store.counter_events import CounterEvents
+from app.store.last_values import LastValues
 from app.store.revisions import RevisionReader
 
 COUNTS = frozenset({"good", "uncertain"})
 REVISIONS = "revisions"
+INCREASE = "increase"
 USUAL_STEPS = [timedelta(seconds=s) for s in (1, 10, 60, 300, 900, 3_600, 21_600, 86_400, 604_800)]
 
 AnyPlan = Plan | CalendarPlan
@@ -34,7 +37,7 @@ AnyPlan = Plan | CalendarPlan
 
 class BucketKey(NamedTuple):
     """Buckets of one series: range, a fixed step (microseconds) or one of the calendar, how empty ones are filled, and
-    what is looked at: measures, and REVISIONS."""
+    what is looked at: measures, REVISIONS and INCREASE."""
 
     series: Series
     asked: Span
@@ -46,7 +49,14 @@ class BucketKey(NamedTuple):
     def measures(self) -> frozenset[str]:
         """What must be read for it."""
         carried = {"last"} if self.fill is Fill.PREVIOUS else set()
-        return (COUNTS | self.looked_at | carried) - {REVISIONS}
+        grown = {"first", "last", "last_at"} if self.counts else set()
+        return (COUNTS | self.looked_at | carried | grown) - {REVISIONS, INCREASE}
+
+    @property
+    def counts(self) -> bool:
+        """Whether somebody looks at the increase of a counter."""
+        metric = self.series.metric
+        return INCREASE in self.looked_at and metric is not None and metric.kind is MetricKind.COUNTER
 
 
 class StepReader:
@@ -56,13 +66,15 @@ class StepReader:
         self,
         buckets: BucketReader,
         calendars: CalendarReader,
-        raw: RawReader,
+        last_values: LastValues,
+        events: CounterEvents,
         revisions: RevisionReader,
         moment: Moment,
     ) -> None:
         self._buckets = buckets
         self._calendars = calendars
-        self._raw = raw
+        self._last_values = last_values
+        self._events = events
         self._revisions = revisions
         self._moment = moment
 
@@ -72,9 +84,11 @@ class StepReader:
         plans = _plans(keys, fresh)
         self._moment.charge(_prices(keys, plans), lambda: self._fitting_step(keys, fresh))
         found = await self._columns(keys, plans)
-        # After the buckets: what changed between the two statements is called revised a moment early, never late.
+        # After the buckets: what changed between the statements is called revised a moment early, never late, and a
+        # drop that came after its bucket was read is left out of it.
         revised = await self._revised(keys, plans)
-        previous = await self._previous(keys, plans)
+        previous = await self._previous(keys, plans, fresh)
+        drops = await self._drops(keys, plans, fresh)
         answers = []
         for place, (key, plan) in enumerate(zip(keys, plans, strict=True)):
             columns = found[place] or {name: np.empty(0) for name in ("start", *key.measures)}
@@ -92,6 +106,7 @@ class StepReader:
                     revised.get(key.series.id, NO_REVISIONS),
                     key.fill,
                     previous.get((key.series.id, _span(plan).start), np.nan),
+                    drops.get(key.series.id),
                 )
             )
         return answers
@@ -126,23 +141,32 @@ class StepReader:
 
     async def _revised(self, keys: Sequence[BucketKey], plans: Sequence[AnyPlan]) -> Mapping[SeriesId, Revisions]:
         """Of all series of which somebody looks at it, in one statement over all their ranges."""
-        both = zip(keys, plans, strict=True)
-        wanted = [(key.series.id, _span(plan)) for key, plan in both if REVISIONS in key.looked_at]
+        wanted = [place for place, key in enumerate(keys) if REVISIONS in key.looked_at]
         if not wanted:
             return {}
-        span = Span(min(span.start for _, span in wanted), max(span.end for _, span in wanted))
-        return await self._revisions.by_series(list(dict.fromkeys(series for series, _ in wanted)), span)
+        ids = list(dict.fromkeys(keys[place].series.id for place in wanted))
+        return await self._revisions.by_series(ids, _around(plans, wanted))
 
     async def _previous(
-        self, keys: Sequence[BucketKey], plans: Sequence[AnyPlan]
+        self, keys: Sequence[BucketKey], plans: Sequence[AnyPlan], fresh: Freshness
     ) -> Mapping[tuple[SeriesId, int], float]:
-        """The last usable values before ranges, by series and start, where one is to be carried on."""
+        """The last usable values before ranges, by series and start, where one is carried on or counted from."""
         wanted = [
             (key.series.id, _span(plan).start)
             for key, plan in zip(keys, plans, strict=True)
-            if key.fill is Fill.PREVIOUS
+            if key.fill is Fill.PREVIOUS or key.counts
         ]
-        return await self._raw.previous(list(dict.fromkeys(wanted))) if wanted else {}
+        return await self._last_values.before(list(dict.fromkeys(wanted)), fresh)
+
+    async def _drops(
+        self, keys: Sequence[BucketKey], plans: Sequence[AnyPlan], fresh: Freshness
+    ) -> Mapping[SeriesId, Drops]:
+        """Of all counters of which somebody looks at the increase."""
+        wanted = [place for place, key in enumerate(keys) if key.counts]
+        if not wanted:
+            return {}
+        series = {keys[place].series.id: keys[place].series for place in wanted}
+        return await self._events.events(list(series.values()), _around(plans, wanted), fresh)
 
     def _fitting_step(self, keys: Sequence[BucketKey], fresh: Freshness) -> str:
         left = self._moment.budget.limit - self._moment.budget.spent
@@ -190,6 +214,12 @@ def _wanted(keys: Sequence[BucketKey], places: Sequence[int]) -> tuple[list[Seri
 
 def _span(plan: AnyPlan) -> Span:
     return Span(plan.start, plan.end) if isinstance(plan, Plan) else Span(int(plan.edges[0]), int(plan.edges[-1]))
+
+
+def _around(plans: Sequence[AnyPlan], places: Sequence[int]) -> Span:
+    """From the first start of these plans to the last end."""
+    spans = [_span(plans[place]) for place in places]
+    return Span(min(span.start for span in spans), max(span.end for span in spans))
 
 
 def _starts(plan: AnyPlan, now: int) -> Counts:

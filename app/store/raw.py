@@ -23,17 +23,6 @@ GROUP BY wanted.place
 """
 
 
-PREVIOUS: LiteralString = """
-SELECT wanted.place, before.value
-FROM unnest(%(series)s, %(starts)s) WITH ORDINALITY AS wanted (series_id, start, place)
-CROSS JOIN LATERAL (
-    SELECT value FROM readings
-    WHERE readings.series_id = wanted.series_id AND time < wanted.start AND quality >= 0 AND value IS NOT NULL
-    ORDER BY time DESC LIMIT 1
-) AS before
-"""
-
-
 class RawReader:
     """Reads raw rows."""
 
@@ -55,15 +44,3 @@ class RawReader:
             rows = await cursor.fetchall()
         found = {row[0]: dict(zip(("time", "value", "quality"), row[1:], strict=True)) for row in rows}
         return [found.get(place) for place in range(1, len(starts) + 1)]
-
-    async def previous(self, keys: Sequence[tuple[SeriesId, int]]) -> dict[tuple[SeriesId, int], float]:
-        """The last usable value of a series before an instant (microseconds), where there is one."""
-        parameters = {
-            "series": Integers(np.array([series for series, _ in keys])),
-            "starts": Instants(np.array([start for _, start in keys])),
-        }
-        async with self._database.driver(autocommit=True) as connection:
-            cursor = connection.cursor(binary=True)
-            await cursor.execute(PREVIOUS, parameters)
-            rows = await cursor.fetchall()
-        return {keys[place - 1]: value for place, value in rows}

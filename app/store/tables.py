@@ -196,6 +196,7 @@ counter_events = Table(
     Column("time", DateTime(timezone=True), primary_key=True),
     Column("before", Double, nullable=False),
     Column("after", Double, nullable=False),
+    Index("counter_events_time_idx", "time"),
 )
 
 counter_overrules = Table(

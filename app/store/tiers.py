@@ -7,8 +7,10 @@ from typing import LiteralString, NamedTuple
 import psycopg
 
 from app.domain.instants import instant, microseconds, width
+from app.domain.model import SeriesId
 from app.domain.spans import Span, merged, overlapping, widened
 from app.domain.tiers import MINUTES, TIERS, Freshness
+from app.store.counter_scan import CounterScan
 from app.store.database import Database
 from app.store.engines import CHUNK, Connection
 
@@ -65,7 +67,8 @@ class TierKeeper:
         async with self._alone() as connection:
             if connection is None:
                 return None
-            turn = _Turn(self._database, connection, (await self.freshness()).watermarks)
+            turn = _Turn(self._database, connection, await self.freshness())
+            await turn.find_counters()
             await turn.settle_touched()
             await turn.move_watermarks(to // MINUTES.width * MINUTES.width)
             return Advance(turn.spans, turn.errors)
@@ -88,12 +91,19 @@ class TierKeeper:
 class _Turn:
     """One turn of the only worker."""
 
-    def __init__(self, database: Database, connection: Connection, watermarks: tuple[int, ...]) -> None:
+    def __init__(self, database: Database, connection: Connection, fresh: Freshness) -> None:
         self._database = database
         self._connection = connection
-        self._watermarks = watermarks
+        self._fresh = fresh
+        self._watermarks = fresh.watermarks
+        self._counters = CounterScan(database)
+        self._counter_ids: list[SeriesId] = []
         self.spans = 0
         self.errors: list[str] = []
+
+    async def find_counters(self) -> None:
+        """Those that became counters since the last turn are scanned."""
+        self._counter_ids = await self._counters.counters(self._fresh)
 
     async def settle_touched(self) -> None:
         """Notes are taken, refreshed in every tier, and removed; a crash in between repeats a refresh."""
@@ -114,6 +124,8 @@ class _Turn:
         intended = microseconds(row[0]) if row else to
         before = self._watermarks
         self._watermarks = Freshness.at(intended).watermarks
+        # For what is looked up before a span: everything there is refreshed by the time that the span is.
+        self._fresh = self._fresh._replace(watermarks=self._watermarks)
         for span in await self._with_rows(Span(before[0], intended)):
             if not await self._refreshed(span):
                 # Nobody else's series wait for it: the watermark moves on, and this span is noted as stale.
@@ -127,6 +139,8 @@ class _Turn:
                 whole = widened(span, tier.width)
                 for part in await self._with_rows(Span(whole.start, min(whole.end, watermark))):
                     await self._database.engine.refresh(self._connection, tier, instant(part.start), instant(part.end))
+            for part in await self._with_rows(span):
+                await self._counters.examine(self._counter_ids, part, self._watermarks[0], self._fresh)
         except psycopg.Error as error:
             if self._connection.broken or self._connection.closed:
                 raise

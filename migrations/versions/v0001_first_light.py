@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.counter_tables import COUNTERS
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -283,7 +285,7 @@ END $$
 
 def upgrade() -> None:
     timescale = op.get_bind().scalar(sa.text("SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'"))
-    _run([CATALOG, READINGS if timescale else READINGS + " PARTITION BY RANGE (time)"])
+    _run([CATALOG, COUNTERS, READINGS if timescale else READINGS + " PARTITION BY RANGE (time)"])
     _run(TIMESCALE if timescale else PLAIN)
 
 

@@ -15,11 +15,11 @@ from tests.schema.test_series import same
 pytestmark = pytest.mark.anyio
 
 CASES = Path(__file__).parents[3] / "shared" / "golden" / "cases.json"
-COMPARED = ("starts", "ends", "count", "average", "minimum", "maximum", "first", "last", "coverage")
+COMPARED = ("starts", "ends", "count", "average", "minimum", "maximum", "first", "last", "coverage", "increase")
 QUERY = """query ($path: String!, $range: Range!, $every: Duration, $by: CalendarStep, $fill: Fill!) {
   machine(path: $path) {series {
     buckets(range: $range, every: $every, by: $by, fill: $fill) {
-      starts ends count average minimum maximum first last coverage
+      starts ends count average minimum maximum first last coverage increase
     }
   }}
 }"""

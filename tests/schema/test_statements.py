@@ -141,17 +141,19 @@ async def test_curves_of_50_series_and_three_aliases_cost_the_statements_of_one(
 async def test_calendar_steps_in_any_number_of_zones_cost_the_statements_of_one(
     server: TestServer, database_url: str
 ) -> None:
-    query = """query ($first: Int!, $range: Range!, $fill: Fill!) {machines(first: $first) {edges {node {series {
-      buckets(range: $range, by: DAY, fill: $fill) {starts average finality}}}}}}"""
+    query = """query ($first: Int!, $range: Range!, $by: CalendarStep!, $fill: Fill!) {
+      machines(first: $first) {edges {node {series {buckets(range: $range, by: $by, fill: $fill) {starts average}}}}}
+    }"""
     async with watched(server, database_url) as (asker, path):
         zones = ("Europe/Berlin", "Asia/Kathmandu", "America/Detroit")
         lines = [f"  - {{code: p{number}, time_zone: {zone}}}" for number, zone in enumerate(zones)]
         await asker.house.model.apply("plants:\n" + "\n".join(lines), "zones.yaml")
         log, counts = Log(asker, path), []
-        for fill, span in (("NONE", DAY), ("PREVIOUS", 400 * DAY)):
+        # The last values stand in the hour before; further back each start is looked for by itself.
+        hour = within(BASE + 61 * MINUTE, BASE + DAY)
+        for by, fill, asked in (("DAY", "NONE", within(BASE - DAY, BASE + DAY)), ("HOUR", "PREVIOUS", hour)):
             for first in (1, MACHINES):
-                asked = within(BASE - span, BASE + DAY)
-                counts.append(len(await log.statements(query, first=first, range=asked, fill=fill)))
+                counts.append(len(await log.statements(query, first=first, range=asked, by=by, fill=fill)))
         assert counts[0] == counts[1] <= 6
         assert counts[2] == counts[3] == counts[0] + 1, "and one for what was before the range"
 
