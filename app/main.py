@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from app.change.access import TokenChange
+from app.change.counters import CounterChange
 from app.change.model_file import ModelFile
 from app.domain.access import DEMO_VIEWER, Role, Viewer
 from app.domain.policy import Policy
@@ -35,6 +36,7 @@ from app.read.asking import RequestReader
 from app.read.tokens import TokenReader
 from app.settings import Settings
 from app.store.catalog import Catalog
+from app.store.counter_events import CounterEvents
 from app.store.database import Database, open_database
 from app.store.embedded import embedded_server, hold_service_lock
 from app.store.jobs import JobLog
@@ -86,6 +88,7 @@ class House:
             self.keeper, self.policies, JobLog(database), self.states, observer, lag=settings.tier_lag
         )
         self.reader = RequestReader(database, rows=settings.query_rows)
+        self.counters = CounterChange(CounterEvents(database), self.keeper)
         self.tokens = TokenStore(database)
 
     @property
@@ -175,6 +178,7 @@ async def open_service(house: House, *, loopback_only: bool = False) -> AsyncIte
                 answers=Answerer(
                     build_schema(limits, documents, observer),
                     house.reader,
+                    house.counters,
                     seconds=settings.query_timeout.total_seconds(),
                 ),
                 bodies=Bodies(limit=settings.body_limit, together=settings.intake_limit, timeout=settings.body_timeout),

@@ -12,12 +12,14 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
+from app.change.counters import CounterChange
 from app.domain.access import Viewer
 from app.errors import BadInput, NotAllowed, TooSlow
 from app.observe import Observer
 from app.read.asking import RequestReader
 from schema.catalog import LineNode, MachineNode, PlantNode
 from schema.context import Context
+from schema.counters import Mutation
 from schema.documents import DocumentCache, extensions
 from schema.error_codes import ErrorCodes
 from schema.limits import QueryLimits
@@ -37,6 +39,7 @@ def build_schema(limits: QueryLimits, documents: DocumentCache, observer: Observ
     """A schema with caches of its own; made once for a service."""
     return LinegraphSchema(
         query=Query,
+        mutation=Mutation,
         types=[PlantNode, LineNode, MachineNode, SeriesNode],
         config=StrawberryConfig(scalar_map=SCALARS),
         execution_context_class=ColumnPassing,
@@ -60,9 +63,12 @@ class Answer:
 class Answerer:
     """Answers GraphQL requests, each with loaders, a budget and a `now` of its own."""
 
-    def __init__(self, schema: LinegraphSchema, reader: RequestReader, *, seconds: float) -> None:
+    def __init__(
+        self, schema: LinegraphSchema, reader: RequestReader, changes: CounterChange, *, seconds: float
+    ) -> None:
         self._schema = schema
         self._reader = reader
+        self._changes = changes
         self._seconds = seconds
 
     async def answer(
@@ -82,7 +88,7 @@ class Answerer:
                 result = await self._schema.execute(
                     query,
                     variable_values=dict(variables) if variables is not None else None,
-                    context_value=Context(self._reader.asking(viewer, datetime.now(UTC))),
+                    context_value=Context(self._reader.asking(viewer, datetime.now(UTC)), self._changes),
                     operation_name=operation or None,
                     allowed_operation_types=kinds,
                 )

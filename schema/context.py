@@ -3,7 +3,9 @@
 import strawberry
 from strawberry.dataloader import DataLoader
 
+from app.change.counters import CounterChange
 from app.read.asking import Asking
+from app.read.counters import CounterReader
 from app.read.curves import CurveReader
 from app.read.plants import PlantReader
 from app.read.steps import StepReader
@@ -12,7 +14,7 @@ from app.read.steps import StepReader
 class Loaders:
     """One loader a kind of key, named for what it gives and what it takes."""
 
-    def __init__(self, plants: PlantReader, curves: CurveReader, steps: StepReader) -> None:
+    def __init__(self, plants: PlantReader, curves: CurveReader, steps: StepReader, counters: CounterReader) -> None:
         self.plant_by_id = DataLoader(plants.plants_by_id)
         self.plant_by_code = DataLoader(plants.plants_by_code)
         self.line_by_id = DataLoader(plants.lines_by_id)
@@ -30,18 +32,20 @@ class Loaders:
         self.latest_by_series = DataLoader(plants.latest_by_series)
         self.plot_by_key = DataLoader(curves.plots)
         self.buckets_by_key = DataLoader(steps.buckets)
+        self.counter_events_by_key = DataLoader(counters.events)
         self.readings_by_key = DataLoader(curves.pages)
 
 
 class Context:
     """`now` is taken once a request: every part of an answer sees the same."""
 
-    def __init__(self, asking: Asking) -> None:
+    def __init__(self, asking: Asking, changes: CounterChange) -> None:
         self.viewer = asking.viewer
         self.now = asking.now
         self.plants = asking.plants
         self.pages = asking.pages
-        self.loaders = Loaders(asking.plants, asking.curves, asking.steps)
+        self.loaders = Loaders(asking.plants, asking.curves, asking.steps, asking.counters)
+        self.changes = changes
 
 
 Info = strawberry.Info[Context, None]

@@ -14,10 +14,12 @@ from app.domain.finality import Finality
 from app.domain.model import Label, Machine, Reading, Series
 from app.domain.quality import Quality, quality_of
 from app.read.columns import Buckets, Plot, Readings
+from app.read.counters import CounterEvent, EventKey
 from app.read.curves import PlotKey, asked_page
 from app.read.steps import INCREASE, REVISIONS, BucketKey
 from schema.catalog import MachineNode, MetricType, Node
 from schema.context import Info
+from schema.counters import CounterEventType
 from schema.inputs import RangeInput
 
 strawberry.enum(Quality, description="The class of an OPC UA status code.")
@@ -178,6 +180,14 @@ class SeriesNode(Node):
         asked = range.span(info.context.now)
         key = BucketKey(root, asked, asked_steps(every, by), fill, looked_at(info))
         return info.context.loaders.buckets_by_key.load(key)
+
+    @strawberry.field(
+        graphql_type=list[CounterEventType],
+        description="Where a counter fell: what it was taken for, and what was said of it. Empty for other kinds.",
+    )
+    @staticmethod
+    def counter_events(root: Parent[Series], info: Info, range: RangeInput) -> Awaitable[list[CounterEvent]]:
+        return info.context.loaders.counter_events_by_key.load(EventKey(root, range.span(info.context.now)))
 
     @strawberry.field(graphql_type=ReadingsType, description="The readings themselves, oldest first.")
     @staticmethod

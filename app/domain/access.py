@@ -42,6 +42,10 @@ class Viewer:
         if self.role not in _WRITERS:
             raise Forbidden(f"The role {self.role.value} may not write readings.", "Use a token of the role writer.")
 
+    def must_engineer(self) -> None:
+        if self.role not in (Role.ENGINEER, Role.ADMIN):
+            raise Forbidden(f"The role {self.role.value} may not overrule.", "Use a token of the role engineer.")
+
 
 DEMO_VIEWER = Viewer("demo", Role.ADMIN)
 """In `demo` everybody is admin, on loopback only."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from app.domain.access import Viewer
 from app.domain.asking import Budget
 from app.domain.instants import microseconds
+from app.read.counters import CounterReader
 from app.read.curves import CurveReader
 from app.read.moment import Moment
 from app.read.pages import PageReader
@@ -33,6 +34,7 @@ class Asking:
     pages: PageReader
     curves: CurveReader
     steps: StepReader
+    counters: CounterReader
 
 
 class RequestReader:
@@ -61,4 +63,5 @@ class RequestReader:
             PageReader(self._catalog, self._series, scope),
             CurveReader(self._buckets, self._raw, moment),
             StepReader(self._buckets, self._calendars, self._last_values, self._events, self._revisions, moment),
+            CounterReader(self._events, moment),
         )

@@ -197,7 +197,7 @@ async def test_columns_pass_through_execution_in_one_piece(database_url: str) ->
               readings(range: $range) {times values statuses}
             }}}""",
             {"range": within(BASE, BASE + 2 * MINUTE)},
-            context_value=Context(reader),
+            context_value=Context(reader, asker.house.counters),
         )
         assert result.errors is None
         assert result.data is not None
