@@ -17,6 +17,9 @@ Expected = Mapping[Key, Mapping[int, tuple[float | None, int]]]
 
 STEPS: Final = {"PT1M": MINUTE, "PT15M": 15 * MINUTE, "PT1H": HOUR, "PT6H": 6 * HOUR}
 
+ASKED: Final = (*MEASURES, "increase")
+"""The truth knows `ends` and `coverage` as well."""
+
 _MOST_BUCKETS = 100_000
 """In one answer: some megabytes."""
 _MOST_STEPS = 672
@@ -35,7 +38,7 @@ async def compare(
     expected: Expected,
     steps: Mapping[str, int] = STEPS,
     metrics: Mapping[str, Metric] = BY_NAME,
-    measures: Sequence[str] = MEASURES,
+    measures: Sequence[str] = ASKED,
     compared: Callable[[int], None] = lambda _: None,
 ) -> Comparison:
     """`expected` has value and status by time (microseconds) for each machine's path and metric; `compared` is told

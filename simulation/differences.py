@@ -9,7 +9,7 @@ from typing import Any, Final
 from simulation.truth import Columns
 
 MEASURES: Final = ("count", "average", "minimum", "maximum", "first", "last")
-"""What is asked for and compared, beside `starts`; the truth knows `ends`, `coverage` and `increase` as well."""
+"""What every metric has, beside `starts`."""
 MOST_WORDS: Final = 10
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
