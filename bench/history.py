@@ -58,7 +58,7 @@ class History:
     async def _until_settled(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
         for _ in range(_PATIENCE):
             rows = await connection.execute(
-                "SELECT bool_and(watermark >= %s), (SELECT count(*) FROM touched) FROM tiers", [self.ends_at]
+                "SELECT watermark >= %s, (SELECT count(*) FROM touched) FROM tiers WHERE name = 'PT1M'", [self.ends_at]
             )
             if await rows.fetchone() == (True, 0):
                 return

@@ -6,7 +6,7 @@ from typing import LiteralString
 
 from app.domain.instants import instant, microseconds, width
 from app.domain.policy import Policy, check_policies
-from app.domain.tiers import SOURCES
+from app.domain.tiers import LONG_AGO, SOURCES
 from app.errors import BadInput
 from app.store.database import Database
 from app.store.engines import CHUNK, TABLES
@@ -61,7 +61,7 @@ class PolicyStore:
         chunk = width(CHUNK)
         async with self._database.driver(autocommit=True) as connection:
             watermark, gone = (await (await connection.execute(EDGES, (name,))).fetchall())[0]
-            edge = instant(min(microseconds(before), microseconds(watermark)) // chunk * chunk)
+            edge = instant(max(min(microseconds(before), microseconds(watermark)) // chunk * chunk, LONG_AGO))
             if edge > gone:
                 await connection.execute(GO, (edge, name))
             noted = (await (await connection.execute(NOTED, (max(edge, gone),))).fetchall())[0][0]

@@ -132,6 +132,14 @@ async def test_rows_do_not_go_while_a_batch_is_open(filled: Database) -> None:
     assert await asyncio.wait_for(dropping, 20) == ["dropped RAW before 2026-02-19"]
 
 
+async def test_nothing_goes_before_a_tier_holds_it(database: Database) -> None:
+    await ReadingWriter(database).store(rows(START + np.arange(DAYS, dtype=np.int64) * DAY))
+    policies = PolicyStore(database)
+    await policies.set({"RAW": Policy(timedelta(days=10))})
+    assert await policies.carry_out(NOW) == []
+    assert (await raw_count(database))[0] == DAYS
+
+
 async def test_a_tier_is_dropped_by_itself(filled: Database) -> None:
     """The chunks of tiers are wide on TimescaleDB: it may keep more than is asked for, never less."""
     coarse = await averages(filled, 6 * HOUR)
