@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.instants import width
-from app.domain.spans import Span, merged, overlapping
+from app.domain.spans import Span, merged, met_by, overlapping
 from app.domain.tiers import RAW, TIERS, Freshness
 
 Instants = NDArray[np.int64]
@@ -47,7 +47,7 @@ def plan_calendar(edges: Instants, freshness: Freshness) -> CalendarPlan:
         starts = _within(left, tier.width)
         ends = starts + tier.width
         fits = (_step(edges, starts) == _step(edges, ends - 1)) & (starts >= whole.start)
-        fits &= (ends <= min(watermark, whole.end)) & ~_touched(starts, ends, freshness.touched)
+        fits &= (ends <= min(watermark, whole.end)) & ~met_by(starts, ends, freshness.touched)
         if fits.any():
             pieces[tier.name] = _labelled(edges, starts[fits], ends[fits])
         left = np.stack([starts[~fits], ends[~fits]], axis=1)
@@ -77,14 +77,6 @@ def _within(spans: Instants, grain: int) -> Instants:
 
 def _step(edges: Instants, times: Instants) -> NDArray[np.intp]:
     return np.searchsorted(edges, times, "right") - 1
-
-
-def _touched(starts: Instants, ends: Instants, touched: Sequence[Span]) -> NDArray[np.bool_]:
-    if not touched:
-        return np.zeros(len(starts), np.bool_)
-    spans = np.array(touched, np.int64)
-    after = np.append(spans[:, 0], np.iinfo(np.int64).max)
-    return np.asarray(after[np.searchsorted(spans[:, 1], starts, "right")] < ends)
 
 
 def _labelled(edges: Instants, starts: Instants, ends: Instants) -> Pieces:

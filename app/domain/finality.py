@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.spans import met_by
 from app.domain.tiers import QUARTERS, Freshness
 
 Instants = NDArray[np.int64]
@@ -36,12 +37,7 @@ NO_REVISIONS = Revisions(np.empty(0, np.int64), np.empty(0, np.int64))
 def finality_of(starts: Instants, ends: Instants, freshness: Freshness, revisions: Revisions) -> NDArray[np.int8]:
     """The code of each bucket `[start, end)`: PROVISIONAL if it ends behind the watermark or a change in it is noted
     and not yet refreshed, else REVISED if a part of it is, else FINAL."""
-    provisional = ends > freshness.watermark
-    if freshness.touched:
-        touched = np.array(freshness.touched, np.int64)
-        place = np.searchsorted(touched[:, 1], starts, "right")
-        after = np.append(touched[:, 0], np.iinfo(np.int64).max)
-        provisional |= after[place] < ends
+    provisional = (ends > freshness.watermark) | met_by(starts, ends, freshness.touched)
     codes = np.full(len(starts), CODES[Finality.FINAL], np.int8)
     first, last = _revised(starts, ends, revisions)
     codes[last > first] = CODES[Finality.REVISED]

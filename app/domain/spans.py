@@ -64,3 +64,12 @@ def without(spans: Iterable[Span], holes: Sequence[Span]) -> list[Span]:
 def widened(span: Span, width: int) -> Span:
     """The whole multiples of `width` that hold the span."""
     return Span(span.start // width * width, -(-span.end // width) * width)
+
+
+def met_by(starts: NDArray[np.int64], ends: NDArray[np.int64], spans: Sequence[Span]) -> NDArray[np.bool_]:
+    """Which of the intervals `[start, end)` share time with one of the spans, which are merged."""
+    if not spans:
+        return np.zeros(len(starts), np.bool_)
+    edges = np.array(spans, np.int64)
+    next_start = np.append(edges[:, 0], np.iinfo(np.int64).max)
+    return np.asarray(next_start[np.searchsorted(edges[:, 1], starts, "right")] < ends)
