@@ -17,6 +17,9 @@ CHUNK_MICROSECONDS = width(CHUNK)
 CHUNKS_A_TRANSACTION = 50
 """Each new chunk takes locks: 8,000 in one transaction exhausted a server's."""
 
+TRIES = 4
+"""Of a batch that meets other writers: a second deadlock is rare, and is no reason to send the sender away."""
+
 
 class ReadingWriter:
     """Writes rows of known series; knows which chunks exist."""
@@ -53,14 +56,16 @@ class ReadingWriter:
         if new:
             async with self._database.driver() as connection:
                 await self._database.engine.open_chunks(connection, new)
-        try:
-            async with self._database.driver() as connection:
-                return await arrive(connection, self._database.engine, rows, trust_latest=True)
-        except (psycopg.errors.UniqueViolation, StoreUnavailable) as error:
-            # Another writer has stored newer rows of these series since `latest` was read, or both waited in a ring.
-            if not isinstance(
-                error.__cause__ or error, psycopg.errors.UniqueViolation | psycopg.errors.DeadlockDetected
-            ):
-                raise
-            async with self._database.driver() as connection:
-                return await arrive(connection, self._database.engine, rows, trust_latest=False)
+        trust_latest = True
+        for left in reversed(range(TRIES)):
+            try:
+                async with self._database.driver() as connection:
+                    return await arrive(connection, self._database.engine, rows, trust_latest=trust_latest)
+            except (psycopg.errors.UniqueViolation, StoreUnavailable) as error:
+                # Another writer has stored newer rows of these series since `latest` was read, or both waited for each
+                # other.
+                cause = error.__cause__ or error
+                if not left or not isinstance(cause, psycopg.errors.UniqueViolation | psycopg.errors.DeadlockDetected):
+                    raise
+                trust_latest = False
+        raise RuntimeError("the last try returns or raises")
