@@ -16,9 +16,11 @@ from app.store.columns import Integers
 from app.store.database import Database
 from app.store.drops import DropFinder, Pairs, pairs_of
 
+# With the counters that were scanned, in one snapshot: of the others not all is kept yet.
 KEPT: LiteralString = """
-SELECT array_agg(series_id), array_agg(time), array_agg(before), array_agg(after) FROM counter_events
-WHERE series_id = ANY(%(series)s) AND time >= %(start)s AND time < %(end)s
+SELECT array_agg(series_id), array_agg(time), array_agg(before), array_agg(after),
+    (SELECT array_agg(series_id) FROM counter_scans WHERE series_id = ANY(%(series)s))
+FROM counter_events WHERE series_id = ANY(%(series)s) AND time >= %(start)s AND time < %(end)s
 """
 SAID: LiteralString = """
 SELECT series_id, time, verdict, base, said_by, said_at, note FROM counter_overrules
@@ -74,8 +76,11 @@ class CounterEvents:
             await connection.execute(SAY, (series, instant(time), verdict.value, *others))
 
     async def _pairs(self, ids: Sequence[SeriesId], span: Span, freshness: Freshness) -> Pairs:
-        """All drops by series and time: kept ones, except where readings have come that nobody has examined yet."""
-        kept = await self._kept(ids, span)
+        """All drops by series and time: kept ones, except where readings have come that nobody has examined yet, and
+        of counters that are so new that nobody has scanned them."""
+        kept, scanned = await self._kept(ids, span)
+        unscanned = [series for series in ids if series not in scanned]
+        ids = [series for series in ids if series in scanned]
         stale = list(freshness.touched)
         if span.end > freshness.watermark:
             stale.append(Span(freshness.watermark, span.end))
@@ -84,8 +89,12 @@ class CounterEvents:
         if any(each.start < span.start for each in stale) and not any(each.start == span.start for each in spans):
             edges.add(span.start)
         seen = await self._finder.behind(ids, sorted(edges), span.end, freshness)
-        fresh = [await self._finder.inside(ids, spans, freshness), seen.drops]
-        inside = np.zeros(len(kept.times), np.bool_)
+        fresh = [
+            await self._finder.inside(ids, spans, freshness),
+            await self._finder.inside(unscanned, [span], freshness),
+            seen.drops,
+        ]
+        inside = np.isin(kept.series, unscanned)
         for start, end in spans:
             inside |= (kept.times >= start) & (kept.times < end)
         places = set(zip(seen.series.tolist(), seen.times.tolist(), strict=True))
@@ -93,11 +102,12 @@ class CounterEvents:
             inside[place] = (int(kept.series[place]), int(kept.times[place])) in places
         return _in_order(kept.only(~inside).and_(*fresh))
 
-    async def _kept(self, ids: Sequence[SeriesId], span: Span) -> Pairs:
+    async def _kept(self, ids: Sequence[SeriesId], span: Span) -> tuple[Pairs, frozenset[int]]:
         async with self._database.driver(autocommit=True) as connection:
             cursor = connection.cursor(binary=True)
             await cursor.execute(KEPT, _parameters(ids, span))
-            return pairs_of(await cursor.fetchone())
+            *columns, scanned = await cursor.fetchone() or (None,) * 5
+        return pairs_of(columns), frozenset(() if scanned is None else scanned.tolist())
 
     async def _said(self, ids: Sequence[SeriesId], span: Span) -> dict[SeriesId, list[Overrule]]:
         found: dict[SeriesId, list[Overrule]] = defaultdict(list)

@@ -1,5 +1,6 @@
 """Counters at the store: every figure like that of a plain loop, in whatever order readings arrive."""
 
+import asyncio
 import random
 
 import pytest
@@ -8,6 +9,7 @@ from app.domain.counters import DropKind
 from app.domain.instants import SECOND
 from app.domain.tiers import ORIGIN
 from app.store.database import Database
+from tests.holdings import commits_held, until_held
 from tests.store.counted_plant import BAD, BASE, DAY, Plant, Reading, counted_plant, rows, truth
 
 pytestmark = pytest.mark.anyio
@@ -89,6 +91,25 @@ async def test_drops_are_listed_at_once_and_kept_when_the_watermark_passes(plant
     assert await plant.listed() == expected
     assert await plant.kept() == [(1, at, before, after) for at, before, after, _, _ in expected]
     assert await plant.listed(1, 20, 50) == expected[1:2], "the start is included, the end is not"
+
+
+async def test_a_counter_is_exact_that_appears_while_a_refresh_is_under_way(plant: Plant, database_url: str) -> None:
+    """The turn had listed the counters before: it moves the watermark past readings that it has not looked at."""
+    gauge = "UPDATE series SET metric_id = 2 WHERE id = 1"
+    readings: list[Reading] = [(1, 0, 250, 0), (1, 10, 3, 0), (1, 20, 9, 0), (2, 0, 5, 0), (2, 30, 2, 0)]
+    await plant.say(gauge)
+    await plant.writer.store(rows(readings))
+    async with asyncio.TaskGroup() as tasks, commits_held(database_url) as connection:
+        tasks.create_task(plant.advance(60))
+        await until_held(connection, "UPDATE tiers SET intended")
+        await plant.say(gauge.replace("= 2", "= 1"))
+    assert await plant.kept() == [(2, 30, 5, 2)]
+    assert (await plant.keeper.freshness()).watermark == BASE + 60 * SECOND
+    assert [event[:3] for event in await plant.listed()] == [(10, 250, 3)]
+    assert await plant.figures(60, 0, 60) == truth(readings, 60)
+    await plant.advance(60)
+    assert await plant.kept() == [(1, 10, 250, 3), (2, 30, 5, 2)]
+    assert await plant.figures(60, 0, 60) == truth(readings, 60)
 
 
 async def test_late_readings_make_move_and_remove_drops(plant: Plant) -> None:
