@@ -12,7 +12,6 @@ from app.main import House, application, open_service
 from app.observe import Observer, start_logging
 from app.settings import Settings
 from app.store.database import Database, open_database
-from app.store.migration import migrate
 from tests.engines import ENGINES, Servers, TestServer, missing, new_database
 
 _VERSIONS = pytest.StashKey[dict[str, str]]()
@@ -60,10 +59,11 @@ async def empty_url(server: TestServer) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def database_url(empty_url: str) -> str:
+async def database_url(servers: Servers, server: TestServer) -> AsyncIterator[str]:
     """The URL of a migrated database with an empty catalog."""
-    await migrate(empty_url)
-    return empty_url
+    template = await servers.template(server.engine)
+    async with new_database(server, f"test_{next(_NUMBERS)}", template) as url:
+        yield url
 
 
 @pytest.fixture

@@ -13,10 +13,14 @@ from sqlalchemy.engine import make_url
 
 from app.store.embedded import embedded_server
 from app.store.installation import installations
+from app.store.migration import migrate
 
 ENGINES = ("postgresql", "timescaledb")
 TIMESCALE_URL = "TIMESCALE_TEST_URL"
 """A TimescaleDB server to test on, where none is installed: tests make and drop databases there."""
+
+# Nothing of ours runs in the extension's own workers; they would sit in each of hundreds of databases.
+_OPTIONS = {"fsync": "off", "timescaledb.max_background_workers": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,24 @@ class Servers:
     def __init__(self, stack: AsyncExitStack) -> None:
         self._stack = stack
         self._running: dict[str, TestServer] = {}
+        self._templates: dict[str, str] = {}
 
     async def of(self, engine: str) -> TestServer:
         if engine not in self._running:
             self._running[engine] = await self._stack.enter_async_context(_server(engine))
         return self._running[engine]
+
+    async def template(self, engine: str) -> str:
+        """The name of a migrated database that new ones are copied from: a sixth of the time of a migration."""
+        if engine not in self._templates:
+            server, name = await self.of(engine), f"template_{os.getpid()}"
+            url = await self._stack.enter_async_context(new_database(server, name))
+            await migrate(url)
+            async with await psycopg.AsyncConnection.connect(server.url, autocommit=True) as connection:
+                # Nobody may be in a database that is copied.
+                await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+            self._templates[engine] = name
+        return self._templates[engine]
 
 
 @asynccontextmanager
@@ -59,7 +76,7 @@ async def _server(engine: str) -> AsyncIterator[TestServer]:
         return
     folder = reachable_folder()
     try:
-        async with embedded_server(folder, engine=engine, announce=lambda _: None, options={"fsync": "off"}) as server:
+        async with embedded_server(folder, engine=engine, announce=lambda _: None, options=_OPTIONS) as server:
             yield TestServer(engine, server.url, await _version(server.url), server.log)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -73,10 +90,10 @@ def reachable_folder() -> Path:
 
 
 @asynccontextmanager
-async def new_database(server: TestServer, name: str) -> AsyncIterator[str]:
-    """The URL of an empty database of this name, dropped in the end."""
+async def new_database(server: TestServer, name: str, template: str = "template1") -> AsyncIterator[str]:
+    """The URL of a database of this name that is like the template, dropped in the end."""
     async with await psycopg.AsyncConnection.connect(server.url, autocommit=True) as connection:
-        await connection.execute(f'CREATE DATABASE "{name}"')
+        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         try:
             yield make_url(server.url).set(database=name).render_as_string(hide_password=False)
         finally:
