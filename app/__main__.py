@@ -166,6 +166,7 @@ def export_model(file: Path, force: bool) -> None:
     "--metric", "metrics", multiple=True, metavar="COLUMN=NAME:UNIT", help="Name and unit of a column's metric."
 )
 @click.option("--ignore", default="", metavar="COLUMN,...", help="Columns to leave out.")
+@click.option("--quality", metavar="COLUMN", help="The column with each row's OPC UA status: a code, or good or bad.")
 def import_files(files: tuple[Path, ...], **form: Any) -> None:
     """Import readings of one machine from CSV files; harmless to repeat."""
 
@@ -221,9 +222,11 @@ def simulate(model: Path | None, **options: Any) -> None:
 async def _model(settings: Settings, file: Path, *, apply: bool) -> None:
     text = read_text(file)
     async with house(settings) as opened:
-        changes = await (opened.model.apply if apply else opened.model.diff)(text, str(file))
+        changes, notes = await (opened.model.apply if apply else opened.model.diff)(text, str(file))
     for change in changes:
         click.echo(change)
+    for note in notes:
+        say(note)
     if not changes:
         say("Nothing to change.")
     elif not apply:

@@ -2,6 +2,9 @@
 
 LinegraphError
 ├── BadInput            the asker's mistake
+│   ├── MediaNotTaken   a body of a kind that is not read here
+│   └── MediaNotGiven   an answer wanted in kinds that there are not
+├── PersistedQueryNotFound  a hash that stands for no known document
 ├── Unauthenticated     no token, or one that is not known
 ├── Forbidden           a known token that may not do this
 ├── NotFound            an address at which nothing is
@@ -33,6 +36,23 @@ class LinegraphError(Exception):
 
 class BadInput(LinegraphError):
     code = "BAD_USER_INPUT"
+
+
+class MediaNotTaken(BadInput):
+    """The code is that of every mistake: the status says the rest."""
+
+
+class MediaNotGiven(BadInput):
+    """As above, for what `Accept` names."""
+
+
+class PersistedQueryNotFound(LinegraphError):
+    """The message is the one that clients wait for before they send the document too: some look at nothing else."""
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+
+    def __init__(self, hint: str) -> None:
+        super().__init__("PersistedQueryNotFound", hint)
 
 
 class Unauthenticated(LinegraphError):

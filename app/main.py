@@ -11,18 +11,21 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from app.change.access import TokenChange
 from app.change.counters import CounterChange
 from app.change.model_file import ModelFile
+from app.domain import ucum
 from app.domain.access import DEMO_VIEWER, Role, Viewer
+from app.domain.model import SeriesId
 from app.domain.policy import Policy
 from app.errors import SettingInvalid
-from app.http import answers, graphiql, graphql, health, writing
+from app.http import answers, dashboard, export, graphiql, graphql, health, writing
 from app.http.access import LOOPBACK, LoopbackOnly
 from app.http.bodies import Bodies
 from app.http.listening import farewell, taken_address
+from app.http.media import ARROW, PARQUET
 from app.http.service import Service
 from app.ingest.commit import Committer
 from app.ingest.demo import fill_history, model_text, produce
@@ -33,6 +36,7 @@ from app.ingest.intake import Acceptance, Intake
 from app.ingest.resolution import Resolution
 from app.observe import Observer
 from app.read.asking import RequestReader
+from app.read.export import ExportReader
 from app.read.tokens import TokenReader
 from app.settings import Settings
 from app.store.catalog import Catalog
@@ -47,14 +51,17 @@ from app.store.readings import ReadingWriter
 from app.store.refusals import RefusalStore
 from app.store.registration import Registration
 from app.store.series import SeriesCatalog
-from app.store.state import State, StateReader
+from app.store.state import CounterState, State, StateReader
 from app.store.tiers import TierKeeper
 from app.store.tokens import TokenStore
 from schema.answering import Answerer, build_schema, printed_schema
 from schema.documents import DocumentCache
+from schema.ids import read_id
 from schema.limits import QueryLimits
+from schema.listed import read_list
+from schema.persisted import LearnedDocuments
 
-__all__ = ["ROLES", "House", "Policy", "Role", "State", "demo", "open_house", "printed_schema", "serve"]
+__all__ = ["ROLES", "CounterState", "House", "Policy", "Role", "State", "demo", "open_house", "printed_schema", "serve"]
 
 ROLES = [role.value for role in Role]
 Announce = Callable[[str], None]
@@ -87,7 +94,9 @@ class House:
         self.freshener = Freshener(
             self.keeper, self.policies, JobLog(database), self.states, observer, lag=settings.tier_lag
         )
-        self.reader = RequestReader(database, rows=settings.query_rows)
+        by_role = {Role(name): rows for name, rows in settings.query_rows_by_role.items()}
+        self.reader = RequestReader(database, rows=settings.query_rows, by_role=by_role)
+        self.exports = ExportReader(database, rows=settings.export_rows, most=settings.exports)
         self.counters = CounterChange(CounterEvents(database), self.keeper)
         self.tokens = TokenStore(database)
 
@@ -144,7 +153,7 @@ async def open_house(
     """
     async with database_url(settings, announce, kept_up=kept_up) as url:
         await (migrate(url) if settings.migrate else require_migrated(url))
-        async with open_database(url, pool=settings.pool) as database:
+        async with open_database(url, pool=settings.pool, patience=settings.query_timeout) as database:
             yield House(database, settings, observer)
 
 
@@ -152,13 +161,21 @@ async def open_house(
 async def open_service(house: House, *, loopback_only: bool = False) -> AsyncIterator[Service]:
     """Starts what runs beside the doors: the gathering of batches and the refreshing of tiers."""
     settings, observer = house.settings, house.observer
+    await asyncio.to_thread(ucum.prepare)
     await house.apply_policies()
+    await house.database.timed.ping()  # the first connection asks the server what it is: not while somebody waits
     gathering = Gathering(house.committer, observer, limit=settings.queue_limit)
     documents = DocumentCache()
     observer.watch_documents(documents)
     limits = QueryLimits(
-        settings.query_depth, settings.query_aliases, settings.query_fields, tokens=settings.query_tokens
+        settings.query_depth,
+        settings.query_aliases,
+        settings.query_fields,
+        introspection=settings.query_introspection,
+        tokens=settings.query_tokens,
+        items=settings.query_items,
     )
+    listed = read_list(settings.allowed_documents, dashboard.documents()) if settings.allowed_documents else None
     tokens = TokenReader(house.tokens)
 
     async def anybody(token: str | None) -> Viewer:
@@ -176,11 +193,14 @@ async def open_service(house: House, *, loopback_only: bool = False) -> AsyncIte
                 ready=house.database.ping,
                 intake=Intake(house.committer, gathering, house.acceptance),
                 answers=Answerer(
-                    build_schema(limits, documents, observer),
+                    build_schema(limits, documents, observer, listed),
+                    listed or LearnedDocuments(),
                     house.reader,
                     house.counters,
                     seconds=settings.query_timeout.total_seconds(),
                 ),
+                exports=house.exports,
+                series_id=lambda text: SeriesId(read_id(text, "series").number),
                 bodies=Bodies(limit=settings.body_limit, together=settings.intake_limit, timeout=settings.body_timeout),
                 observer=observer,
                 loopback_only=loopback_only,
@@ -193,10 +213,22 @@ async def open_service(house: House, *, loopback_only: bool = False) -> AsyncIte
 def application(service: Service) -> Starlette:
     """The doors of a service that is open."""
     app = Starlette(
-        routes=[*graphql.routes(), *graphiql.routes(), *writing.routes(), *health.routes()],
+        routes=[
+            *dashboard.routes(),
+            *graphql.routes(),
+            *graphiql.routes(),
+            *writing.routes(),
+            *export.routes(),
+            *health.routes(),
+        ],
         middleware=[
             *([Middleware(LoopbackOnly)] if service.loopback_only else []),
-            Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=1),
+            Middleware(
+                GZipMiddleware,
+                minimum_size=1_000,
+                compresslevel=1,
+                exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, ARROW, PARQUET),
+            ),
         ],
         exception_handlers=answers.handlers(),
     )
@@ -235,7 +267,7 @@ async def demo(settings: Settings, observer: Observer, announce: Announce) -> No
                 if settings.database_url is None:
                     folder = shlex.quote(str(settings.data))
                     announce(f"Its data is in {folder}. To throw the demo away, stop it, and then: rm -r {folder}")
-                sentence = f"GraphiQL with examples: {address.url}/graphql"
+                sentence = f"Dashboard: {address.url}/\nGraphiQL with examples: {address.url}/graphql"
                 try:
                     await address.serve(application(service), partial(announce, sentence), stopping)
                 finally:

@@ -105,6 +105,11 @@ class Observer:
         self._failures.labels(kind).inc()
         log.warning("the database is not available", during=kind, error=str(error))
 
+    def cut_off(self, kind: str, error: BaseException) -> None:
+        """An answer ended half way; who asked notices that its end is missing."""
+        self._failures.labels(kind).inc()
+        log.warning("an answer was cut off", answer=kind, error=str(error))
+
     def left_undone(self, job: str, error: str) -> None:
         """A part of a job failed, is tried again at the next turn, and stopped nothing else."""
         self._failures.labels(job).inc()

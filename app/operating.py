@@ -16,12 +16,12 @@ NEVER = "none"
 
 @click.command()
 def status() -> None:
-    """Show watermarks and lag, pending notes, sizes, chunks, and what each job did last."""
+    """Show watermarks and lag, pending notes, chunks, counters, sizes, and what each job did last."""
 
     async def work(settings: Settings) -> None:
         async with house(settings) as opened:
-            state = await opened.states.state()
-        for line in _lines(state, datetime.now(UTC)):
+            state, counters = await opened.states.state(), await opened.states.counters()
+        for line in _lines(state, counters, datetime.now(UTC)):
             click.echo(line)
 
     run(work)
@@ -70,7 +70,7 @@ def _after(duration: timedelta | None) -> str:
     return "never" if duration is None else f"after {isodate.duration_isoformat(duration)}"
 
 
-def _lines(state: front_door.State, now: datetime) -> Iterator[str]:
+def _lines(state: front_door.State, counters: front_door.CounterState, now: datetime) -> Iterator[str]:
     yield state.server
     for tier, watermark in state.watermarks.items():
         seconds = now.timestamp() - watermark / 1e6
@@ -80,6 +80,8 @@ def _lines(state: front_door.State, now: datetime) -> Iterator[str]:
         )
     yield f"notes\t{state.notes:,} pending, over {timedelta(seconds=round(state.noted_seconds))}"
     yield f"chunks\t{state.chunks:,}, of which {state.compressed:,} in the columnstore"
+    since = f"; drops of {counters.cut:,} known since {_at(counters.known_since)} only" if counters.known_since else ""
+    yield f"counters\t{counters.scanned:,} scanned for drops, {counters.waiting:,} to be scanned{since}"
     yield from _sizes(state.sizes)
     for job in state.jobs:
         if job.ended_at:

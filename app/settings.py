@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 import isodate
@@ -14,7 +14,9 @@ from app.errors import SettingInvalid
 
 PREFIX = "LINEGRAPH_"
 
+Natural = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Reader = Literal["viewer", "operator", "engineer", "admin"]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -51,9 +53,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     query_depth: Positive = 20
     query_aliases: Positive = 100
     query_fields: Positive = 2_000
-    query_tokens: Positive = 10_000
+    query_tokens: Positive = 5_000
+    query_items: Positive = 1_000
+    query_introspection: Natural = 300
     query_rows: Positive = 5_000_000
+    query_rows_by_role: dict[Reader, Positive] = msgspec.field(
+        default_factory=lambda: {"viewer": 2_000_000, "operator": 2_000_000}
+    )
     query_timeout: timedelta = timedelta(seconds=30)
+    export_rows: Positive = 100_000_000
+    exports: Positive = 4
+    allowed_documents: Path | None = None
 
     log_level: str = "INFO"
 
@@ -93,6 +103,9 @@ def _value(name: str, text: str, kind: object) -> object:
         if kind == dict[str, timedelta]:
             pairs = (each.strip().partition("=") for each in text.split(","))
             return {source: _positive_duration(duration) for source, _, duration in pairs}
+        if kind == dict[Reader, Positive]:
+            shares = (each.strip().partition("=") for each in text.split(","))
+            return msgspec.convert({role: rows for role, _, rows in shares}, kind, strict=False)
         if kind in (Path, Path | None):
             return Path(text).expanduser()
         return msgspec.convert(text, kind, strict=False)
@@ -120,11 +133,16 @@ def _positive_duration(text: str) -> timedelta:
     return duration
 
 
+_NAMED = {
+    "time_zone": "Write the IANA name of a time zone, such as Europe/Berlin or America/Detroit.",
+    "log_level": "Write DEBUG, INFO, WARNING or ERROR.",
+    "query_rows_by_role": "Write viewer=2000000,operator=2000000; the other roles are engineer and admin.",
+}
+
+
 def _expected(name: str, kind: object) -> str:
-    if name == "time_zone":
-        return "Write the IANA name of a time zone, such as Europe/Berlin or America/Detroit."
-    if name == "log_level":
-        return "Write DEBUG, INFO, WARNING or ERROR."
+    if name in _NAMED:
+        return _NAMED[name]
     if kind is timedelta:
         return "Write an ISO 8601 duration such as PT30S or P1D."
     if kind == dict[str, timedelta]:
@@ -133,6 +151,8 @@ def _expected(name: str, kind: object) -> str:
         return "Write true or false."
     if kind == Port:
         return "Write a whole number from 0 to 65535."
+    if kind == Natural:
+        return "Write a whole number from 0 on."
     if kind == Positive:
         return "Write a whole number from 1 on."
     if kind == Instant:

@@ -13,8 +13,15 @@ MOST_GROWTH: Final = 10.0
 """Megabytes that the second million may add."""
 MOST_DIFFERENT: Final = 0
 """Buckets that may differ from plain Python."""
+MOST_DAYS: Final = 0.15
+"""Seconds for the days of a year of 100 series."""
+MOST_INCREASES: Final = 0.2
+"""Seconds for the daily increases of a year of 100 counters."""
+MOST_MONTHS: Final = 0.1
+"""Seconds for the months of a year of 100 series."""
 
 CONNECTIONS: Final = 4
+YEAR_RUNS: Final = 7
 RUNS: Final = 3
 
 

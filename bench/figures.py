@@ -75,6 +75,10 @@ def at_most(what: str, megabytes: float, most: float) -> Figure:
     return Figure(what, f"{megabytes:.1f} MB", bound=f"less than {most:g} MB", holds=megabytes < most)
 
 
+def at_most_seconds(what: str, seconds: float, most: float) -> Figure:
+    return Figure(what, f"{seconds * 1_000:.0f} ms", bound=f"less than {most * 1_000:g} ms", holds=seconds < most)
+
+
 def plain_table(title: str, figures: Sequence[Figure]) -> Table:
     table = Table(*_HEADINGS, title=title, title_justify="left", box=box.SIMPLE)
     for figure in figures:

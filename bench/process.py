@@ -91,6 +91,11 @@ async def _ready(process: asyncio.subprocess.Process, port: int) -> int:
     raise RuntimeError(f"the program has not answered within {_PATIENCE} s")
 
 
+async def command(*arguments: str, database_url: str) -> str:
+    """What a `linegraph` command prints; RuntimeError where it fails."""
+    return await _said(("-m", "app", *arguments), {"LINEGRAPH_DATABASE_URL": database_url})
+
+
 async def _said(arguments: tuple[str, ...], own: Mapping[str, str]) -> str:
     process = await asyncio.create_subprocess_exec(
         sys.executable, *arguments, env=_environment(own), stdout=asyncio.subprocess.PIPE

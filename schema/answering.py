@@ -19,11 +19,15 @@ from app.observe import Observer
 from app.read.asking import RequestReader
 from schema.catalog import LineNode, MachineNode, PlantNode
 from schema.context import Context
+from schema.cost import Cost
 from schema.counters import Mutation
 from schema.documents import DocumentCache, extensions
 from schema.error_codes import ErrorCodes
+from schema.hiding import Unsuggesting
 from schema.limits import QueryLimits
+from schema.listed import ListedDocuments
 from schema.passing import ColumnPassing, encode
+from schema.persisted import Standing, document_of, named_digest
 from schema.query import Query
 from schema.scalars import SCALARS
 from schema.series import SeriesNode
@@ -35,15 +39,17 @@ class LinegraphSchema(strawberry.Schema):
     def process_errors(self, *_: Any, **__: Any) -> None: ...
 
 
-def build_schema(limits: QueryLimits, documents: DocumentCache, observer: Observer) -> LinegraphSchema:
-    """A schema with caches of its own; made once for a service."""
+def build_schema(
+    limits: QueryLimits, documents: DocumentCache, observer: Observer, listed: ListedDocuments | None = None
+) -> LinegraphSchema:
+    """A schema with caches of its own; made once for a service. Where documents are `listed`, only they are run."""
     return LinegraphSchema(
         query=Query,
         mutation=Mutation,
         types=[PlantNode, LineNode, MachineNode, SeriesNode],
         config=StrawberryConfig(scalar_map=SCALARS),
-        execution_context_class=ColumnPassing,
-        extensions=[lambda: ErrorCodes(observer), *extensions(limits, documents)],
+        execution_context_class=ColumnPassing if limits.introspection else Unsuggesting,
+        extensions=[lambda: ErrorCodes(observer), *extensions(limits, documents, listed)],
     )
 
 
@@ -64,9 +70,16 @@ class Answerer:
     """Answers GraphQL requests, each with loaders, a budget and a `now` of its own."""
 
     def __init__(
-        self, schema: LinegraphSchema, reader: RequestReader, changes: CounterChange, *, seconds: float
+        self,
+        schema: LinegraphSchema,
+        standing: Standing,
+        reader: RequestReader,
+        changes: CounterChange,
+        *,
+        seconds: float,
     ) -> None:
         self._schema = schema
+        self._standing = standing
         self._reader = reader
         self._changes = changes
         self._seconds = seconds
@@ -74,24 +87,33 @@ class Answerer:
     async def answer(
         self,
         viewer: Viewer,
-        query: str,
+        query: str | None,
         variables: Mapping[str, object] | None,
         operation: str | None,
+        extensions: Mapping[str, object] | None,
         *,
         may_change: bool,
     ) -> Answer:
-        """`may_change` is false where the transport must be safe to repeat (GET): only queries run then."""
+        """`may_change` is false where the transport must be safe to repeat (GET): only queries run then.
+
+        PersistedQueryNotFound where the query is a hash alone that is not known.
+        """
         viewer.must_read()
+        digest = named_digest(extensions)
+        document = document_of(query, digest, self._standing)
         kinds = {OperationType.QUERY, OperationType.MUTATION} if may_change else {OperationType.QUERY}
+        asking = self._reader.asking(viewer, datetime.now(UTC))
+        cost = Cost(asking)
         try:
-            async with asyncio.timeout(self._seconds):
-                result = await self._schema.execute(
-                    query,
-                    variable_values=dict(variables) if variables is not None else None,
-                    context_value=Context(self._reader.asking(viewer, datetime.now(UTC)), self._changes),
-                    operation_name=operation or None,
-                    allowed_operation_types=kinds,
-                )
+            with asking.asked():
+                async with asyncio.timeout(self._seconds):
+                    result = await self._schema.execute(
+                        document,
+                        variable_values=dict(variables) if variables is not None else None,
+                        context_value=Context(asking, self._changes),
+                        operation_name=operation or None,
+                        allowed_operation_types=kinds,
+                    )
         except MissingQueryError as error:
             raise BadInput(
                 "The query is empty.", 'Send {"query": "{ plants { edges { node { code } } } }"}.'
@@ -108,5 +130,11 @@ class Answerer:
             ) from error
         errors = [error.formatted for error in result.errors or []]
         asked = result.data is not None or any("path" in error for error in errors)
+        if asked and digest and document:  # what cannot be run is not worth remembering
+            self._standing.learn(digest, document, viewer.name)
         body: dict[str, object] = {"data": result.data} if asked else {}
-        return Answer(encode(body | ({"errors": errors} if errors else {})), asked)
+        if errors:
+            body["errors"] = errors
+        if may_change:  # what comes by GET is kept, and must be the same as long as nothing has changed
+            body |= cost.shown()
+        return Answer(encode(body), asked)

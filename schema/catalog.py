@@ -1,19 +1,25 @@
 """Plants, lines, machines, their types and metrics, as askers see them."""
 
 from collections.abc import Awaitable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 from strawberry import Parent
 from strawberry.scalars import JSON
 
+from app.domain.asking import fixed_step
 from app.domain.model import Line, Machine, MachineType, Metric, MetricKind, Plant, Series
+from app.read.aligned import AlignedSeries
 from schema.context import Info
 from schema.ids import Identified, node_id
+from schema.inputs import RangeInput
 
 if TYPE_CHECKING:
+    from schema.aligned import AlignedSeriesType
     from schema.series import SeriesNode
 
+AlignedType = Annotated["AlignedSeriesType", strawberry.lazy("schema.aligned")]
 LineType = Annotated["LineNode", strawberry.lazy("schema.catalog")]
 MachineNodeType = Annotated["MachineNode", strawberry.lazy("schema.catalog")]
 SeriesType = Annotated["SeriesNode", strawberry.lazy("schema.series")]
@@ -96,6 +102,18 @@ class LineNode(Node):
     @staticmethod
     def machines(root: Parent[Line], info: Info) -> Awaitable[list[Machine]]:
         return info.context.loaders.machines_by_line.load(root.id)
+
+    @strawberry.field(
+        graphql_type=list[AlignedType],
+        description="Series of this line's machines, each shifted by its machine's offset along the flow of material:"
+        " by machine, then by metric name. Metrics that a machine does not have are left out.",
+    )
+    @staticmethod
+    def aligned(
+        root: Parent[Line], info: Info, metrics: list[str], range: RangeInput, every: timedelta
+    ) -> Awaitable[list[AlignedSeries]]:
+        asked, step = range.span(info.context.now), fixed_step(every)
+        return info.context.loaders.aligned(root.id, metrics, asked, step)
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:

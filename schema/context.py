@@ -1,9 +1,14 @@
 """What a request carries: who asks, when it was asked, and the loaders that gather its keys."""
 
+from collections.abc import Sequence
+
 import strawberry
 from strawberry.dataloader import DataLoader
 
 from app.change.counters import CounterChange
+from app.domain.model import LineId
+from app.domain.spans import Span
+from app.read.aligned import AlignedSeries, aligned
 from app.read.asking import Asking
 from app.read.counters import CounterReader
 from app.read.curves import CurveReader
@@ -34,6 +39,12 @@ class Loaders:
         self.buckets_by_key = DataLoader(steps.buckets)
         self.counter_events_by_key = DataLoader(counters.events)
         self.readings_by_key = DataLoader(curves.pages)
+
+    async def aligned(self, line: LineId, metrics: Sequence[str], asked: Span, step: int) -> list[AlignedSeries]:
+        """The series of a line's machines, of these metrics."""
+        machines = await self.machines_by_line.load(line)
+        series = await self.series_by_machine.load_many(machine.id for machine in machines)
+        return aligned(zip(machines, series, strict=True), frozenset(metrics), asked, step)
 
 
 class Context:

@@ -60,9 +60,10 @@ class Mutation:
     async def overrule_counter_event(
         info: Info, series: strawberry.ID, time: datetime, verdict: Verdict, base: float | None = None, note: str = ""
     ) -> bool:
-        found = await info.context.loaders.series_by_id.load(SeriesId(read_id(series, "series").number))
-        overrule = Overrule(microseconds(time), verdict, base, info.context.viewer.name, info.context.now, note)
-        await info.context.changes.overrule(info.context.viewer, must_exist(found).id, overrule)
+        found = must_exist(await info.context.loaders.series_by_id.load(SeriesId(read_id(series, "series").number)))
+        kept_base = found.shown.conversion.back(base)
+        overrule = Overrule(microseconds(time), verdict, kept_base, info.context.viewer.name, info.context.now, note)
+        await info.context.changes.overrule(info.context.viewer, found.id, overrule)
         return True
 
 

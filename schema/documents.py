@@ -8,10 +8,17 @@ import graphql
 from graphql import ASTValidationRule, DocumentNode, GraphQLError, OperationDefinitionNode
 from strawberry import Schema
 from strawberry.extensions import SchemaExtension
-from strawberry.schema.schema import validate_document
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types import ExecutionContext
 
-from schema.limits import PARSE_FAILED, VALIDATION_FAILED, QueryLimits, limit_rule, refusal_unread
+from schema.limits import PARSE_FAILED, VALIDATION_FAILED, QueryLimits
+from schema.listed import ListedDocuments
+from schema.unread import refusal_of_given, refusal_unread
+from schema.weight import limit_rule
+
+MOST_ERRORS = 20
+"""Each may cost a search for names that are alike."""
 
 Question = tuple[Schema, tuple[type[ASTValidationRule], ...], str]
 
@@ -57,13 +64,22 @@ class QueryGate(SchemaExtension):
     run, is stood in for by an empty operation and its errors go out the way validation errors do.
     """
 
-    def __init__(self, limits: QueryLimits, rule: type[ASTValidationRule], documents: DocumentCache) -> None:
-        self.limits, self.rule, self.documents = limits, rule, documents
+    def __init__(
+        self,
+        limits: QueryLimits,
+        rule: type[ASTValidationRule],
+        documents: DocumentCache,
+        listed: ListedDocuments | None,
+    ) -> None:
+        self.limits, self.rule, self.documents, self.listed = limits, rule, documents, listed
         self.question: Question | None = None
 
     def on_parse(self) -> Iterator[None]:
         context = self.execution_context
-        if context.graphql_document is None and context.query:
+        if refusal := refusal_of_given(context.variables, self.limits):
+            context.pre_execution_errors = [refusal]
+            context.graphql_document = _stand_in(context)
+        elif context.graphql_document is None and context.query:
             self.question = (context.schema, context.validation_rules, context.query)
             known = self.documents.find(self.question)
             context.pre_execution_errors = [] if known else None
@@ -81,6 +97,8 @@ class QueryGate(SchemaExtension):
 
     def _read(self, context: ExecutionContext, text: str) -> DocumentNode:
         refusal = refusal_unread(text, self.limits)
+        if refusal is None and self.listed is not None:
+            refusal = self.listed.refusal(text)
         if refusal is None:
             try:
                 return graphql.parse(text)
@@ -99,13 +117,22 @@ class QueryGate(SchemaExtension):
 
     def _check(self, context: ExecutionContext, document: DocumentNode) -> list[GraphQLError]:
         schema = context.schema._schema
-        errors = graphql.validate(schema, document, (self.rule, graphql.NoFragmentCyclesRule))
-        return coded(errors or validate_document(schema, document, context.validation_rules), VALIDATION_FAILED)
+        rules = (*context.validation_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+        errors = graphql.validate(schema, document, (self.rule,)) or graphql.validate(
+            schema, document, rules, MOST_ERRORS, hide_suggestions=self.limits.introspection == 0
+        )
+        return coded(errors, VALIDATION_FAILED)
 
 
-def extensions(limits: QueryLimits, documents: DocumentCache | None = None) -> list[Callable[[], SchemaExtension]]:
-    """For `strawberry.Schema(extensions=...)`: rule and cache are made once, here, and serve every request."""
-    return [partial(QueryGate, limits, limit_rule(limits), DocumentCache() if documents is None else documents)]
+def extensions(
+    limits: QueryLimits, documents: DocumentCache | None = None, listed: ListedDocuments | None = None
+) -> list[Callable[[], SchemaExtension]]:
+    """For `strawberry.Schema(extensions=...)`: rule and cache are made once, here, and serve every request.
+
+    Where there is a list, nothing else runs, over whichever transport it comes.
+    """
+    cache = DocumentCache() if documents is None else documents
+    return [partial(QueryGate, limits, limit_rule(limits), cache, listed)]
 
 
 def refusal_unclear(document: DocumentNode, wanted: str | None) -> GraphQLError | None:

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import strawberry
@@ -16,7 +15,6 @@ Identified = Plant | Line | Machine | Series
 _KINDS: dict[type[Identified], str] = {Plant: "plant", Line: "line", Machine: "machine", Series: "series"}
 _WRITTEN = re.compile(r"(plant|line|machine|series):([1-9][0-9]{0,9})\Z")
 LARGEST_NUMBER = 2**31 - 1
-MOST_IDS = 1_000
 
 
 class NodeId(NamedTuple):
@@ -43,10 +41,3 @@ def read_id(text: str, kind: str | None = None) -> NodeId:
             f"The id {text[:60]!r} is not that of a {kind or 'node'}.", "Hand back an id that a query gave, unchanged."
         )
     return NodeId(match[1], int(match[2]))
-
-
-def asked_ids(ids: Sequence[str]) -> Sequence[str]:
-    """The ids themselves; BadInput where there are more than one answer may have."""
-    if len(ids) > MOST_IDS:
-        raise BadInput(f"{len(ids)} ids are more than {MOST_IDS}.", "Ask for them in several requests.")
-    return ids

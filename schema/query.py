@@ -10,7 +10,7 @@ from app.read.pages import Page
 from schema.catalog import LineNode, MachineNode, MetricType, Node, PlantNode
 from schema.connections import MachineConnection, PlantConnection, SeriesConnection
 from schema.context import Info, Loaders
-from schema.ids import Identified, NodeId, asked_ids, read_id
+from schema.ids import Identified, NodeId, read_id
 from schema.inputs import MachineFilterInput
 from schema.series import SeriesNode
 
@@ -25,7 +25,7 @@ class Query:
     @strawberry.field(graphql_type=list[Node | None])
     @staticmethod
     def nodes(info: Info, ids: list[strawberry.ID]) -> Awaitable[list[Identified | None]]:
-        asked = [read_id(each) for each in asked_ids(ids)]
+        asked = [read_id(each) for each in ids]
         return asyncio.gather(*(load_node(info.context.loaders, each) for each in asked))
 
     @strawberry.field(graphql_type=PlantNode | None)
@@ -66,9 +66,7 @@ class Query:
     @strawberry.field(graphql_type=list[SeriesNode | None], description="Series by id, answered in the order asked.")
     @staticmethod
     def series(info: Info, ids: list[strawberry.ID]) -> Awaitable[list[Series | None]]:
-        return info.context.loaders.series_by_id.load_many(
-            [SeriesId(read_id(each, "series").number) for each in asked_ids(ids)]
-        )
+        return info.context.loaders.series_by_id.load_many([SeriesId(read_id(each, "series").number) for each in ids])
 
     @strawberry.field(
         graphql_type=SeriesConnection,

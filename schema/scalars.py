@@ -10,6 +10,9 @@ from strawberry.types.scalar import ScalarDefinition
 _INSTANT_HINT = "Write 2026-03-01T06:00:00Z or 2026-03-01T06:00:00+01:00."
 _DURATION_HINT = "Write PT1M, PT8H or P7D."
 
+LONGEST_DURATION = 100
+"""Characters: reading many digits takes long."""
+
 
 def _read_instant(text: object) -> datetime:
     try:
@@ -30,7 +33,7 @@ def _write_instant(instant: datetime) -> str:
 
 def _read_duration(text: object) -> timedelta:
     try:
-        duration = isodate.parse_duration(text) if isinstance(text, str) else None
+        duration = isodate.parse_duration(text) if isinstance(text, str) and len(text) <= LONGEST_DURATION else None
     except (ValueError, OverflowError):
         duration = None
     if duration is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Mapping
 from datetime import datetime, timedelta
+from typing import Annotated
 
 import strawberry
 from strawberry import Parent
@@ -39,6 +40,7 @@ strawberry.enum(
     " final, and a number has changed since. FINAL: neither.",
 )
 
+ASKED_UNIT = strawberry.argument(description="Another unit to answer in, as a UCUM code: [degF], mbar, /h.")
 MEASURES: Mapping[str, str] = {
     "average": "sum",
     "minimum": "minimum",
@@ -137,10 +139,12 @@ class SeriesNode(Node):
     async def machine(root: Parent[Series], info: Info) -> Machine | None:
         return await info.context.loaders.machine_by_id.load(root.machine_id) if root.machine_id else None
 
-    @strawberry.field(description="The metric's unit, else the source's.")
+    @strawberry.field(
+        description="In which values are answered: the metric's, where the source's converts to it, else the source's."
+    )
     @staticmethod
     def unit(root: Parent[Series]) -> str | None:
-        return root.shown_unit
+        return root.shown.unit
 
     @strawberry.field(graphql_type=list[LabelType])
     @staticmethod
@@ -150,16 +154,22 @@ class SeriesNode(Node):
     @strawberry.field(graphql_type=ReadingType | None)
     @staticmethod
     def latest(root: Parent[Series], info: Info) -> Awaitable[Reading | None]:
-        return info.context.loaders.latest_by_series.load(root.id)
+        return info.context.loaders.latest_by_series.load(root)
 
     @strawberry.field(
         graphql_type=PlotType,
         description="For a chart: the first, lowest, highest and last reading of each of at most `points` columns,"
-        " at their times.",
+        " at their times. From a coarser `tier` than would fit where the request would cost too much.",
     )
     @staticmethod
-    def plot(root: Parent[Series], info: Info, range: RangeInput, points: int = 800) -> Awaitable[Plot]:
-        key = PlotKey(root, range.span(info.context.now), asked_points(points))
+    def plot(
+        root: Parent[Series],
+        info: Info,
+        range: RangeInput,
+        points: int = 800,
+        unit: Annotated[str | None, ASKED_UNIT] = None,
+    ) -> Awaitable[Plot]:
+        key = PlotKey(root, range.span(info.context.now), asked_points(points), root.shown_in(unit))
         return info.context.loaders.plot_by_key.load(key)
 
     @strawberry.field(
@@ -176,9 +186,10 @@ class SeriesNode(Node):
         every: timedelta | None = None,
         by: CalendarStep | None = None,
         fill: Fill = Fill.NONE,
+        unit: Annotated[str | None, ASKED_UNIT] = None,
     ) -> Awaitable[Buckets]:
         asked = range.span(info.context.now)
-        key = BucketKey(root, asked, asked_steps(every, by), fill, looked_at(info))
+        key = BucketKey(root, asked, asked_steps(every, by), fill, looked_at(info), root.shown_in(unit))
         return info.context.loaders.buckets_by_key.load(key)
 
     @strawberry.field(
@@ -197,8 +208,10 @@ class SeriesNode(Node):
         range: RangeInput,
         first: int = 1_000,
         after: str | None = None,
+        unit: Annotated[str | None, ASKED_UNIT] = None,
     ) -> Awaitable[Readings]:
-        return info.context.loaders.readings_by_key.load(asked_page(root, range.span(info.context.now), first, after))
+        key = asked_page(root, range.span(info.context.now), first, after, unit)
+        return info.context.loaders.readings_by_key.load(key)
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:

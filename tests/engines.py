@@ -90,7 +90,7 @@ def reachable_folder() -> Path:
 
 
 @asynccontextmanager
-async def new_database(server: TestServer, name: str, template: str = "template1") -> AsyncIterator[str]:
+async def new_database(server: TestServer, name: str, template: str = "template0") -> AsyncIterator[str]:
     """The URL of a database of this name that is like the template, dropped in the end."""
     async with await psycopg.AsyncConnection.connect(server.url, autocommit=True) as connection:
         await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')

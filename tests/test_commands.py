@@ -109,6 +109,10 @@ def test_tokens_the_model_and_files_without_a_service(environment: dict[str, str
     applied = linegraph(environment, "model", "apply", str(folder / "model.yaml"))
     assert applied.stdout == "changed machine p/l/oven: name oven -> The oven\n", applied.stderr
     assert "Nothing to change." in linegraph(environment, "model", "diff", str(folder / "model.yaml")).stderr
+    (folder / "counter.yaml").write_text("metrics: [{name: temperature, kind: COUNTER}]")
+    counted = linegraph(environment, "model", "apply", str(folder / "counter.yaml"))
+    assert counted.stdout == "changed metric temperature: kind GAUGE -> COUNTER\n"
+    assert "The next turn of the service scans 1 series of temperature for drops.\n" in counted.stderr
     assert servers_of(folder) == [], "what a command started, it stops"
 
 
@@ -142,7 +146,7 @@ def test_a_service_that_is_told_to_stop_stops_all_that_it_started(
         line = "t,plant=p,line=l,machine=m value=1"
         assert httpx.post(f"{url}/api/v2/write", content=line, headers=headers).status_code == 204
         answer = httpx.post(f"{url}/graphql", json={"query": "{ metrics { name } }"}, headers=headers)
-        assert answer.json() == {"data": {"metrics": [{"name": "t"}]}}
+        assert answer.json()["data"] == {"metrics": [{"name": "t"}]}
         second = linegraph(environment, "demo", "--port", str(free_port()))
         assert second.returncode == 1
         assert f"Another linegraph serve or demo (pid {service.process.pid}) is using the data folder" in second.stderr
@@ -192,7 +196,11 @@ def test_the_demo_says_where_it_is_and_how_to_be_rid_of_it(environment: dict[str
         assert icon.headers["content-type"] == "image/svg+xml"
     data = folder / "data"
     assert f"Its data is in {data}. To throw the demo away, stop it, and then: rm -r {data}\n" in demo.said
-    assert demo.said.splitlines()[-2:] == [f"GraphiQL with examples: {demo.url}/graphql", "Stopping ..."]
+    assert demo.said.splitlines()[-3:] == [
+        f"Dashboard: {demo.url}/",
+        f"GraphiQL with examples: {demo.url}/graphql",
+        "Stopping ...",
+    ]
     assert servers_of(folder) == []
 
 

@@ -45,6 +45,8 @@ def _written(value: Any) -> str:
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, dict) and value:
+        return ",".join(f"{key}={_written(each)}" for key, each in value.items())
     return "none" if value in (None, {}) else str(value)
 
 

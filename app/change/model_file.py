@@ -1,12 +1,23 @@
 """Brings the plant model in the store to what a YAML document says, tells what would change, and writes it out."""
 
+from typing import NamedTuple
+
 from app.change.faults import Faults
 from app.change.model_document import read_document
 from app.change.model_export import contents_of, document_text
+from app.change.unit_notes import unit_notes
 from app.domain.model_conflicts import conflicts
+from app.domain.new_counters import new_counters
 from app.domain.plant_model import changes
 from app.store.database import Database
 from app.store.model_catalog import open_model
+
+
+class Outcome(NamedTuple):
+    """What a document changes, and what its engineer should know beside: a sentence each."""
+
+    changes: list[str]
+    notes: list[str]
 
 
 class ModelFile:
@@ -16,11 +27,11 @@ class ModelFile:
         self._database = database
         self._time_zone = time_zone
 
-    async def apply(self, text: str, name: str) -> list[str]:
-        """One sentence a change; ModelInvalid, with places in the file called `name`, where nothing was changed."""
+    async def apply(self, text: str, name: str) -> Outcome:
+        """ModelInvalid, with places in the file called `name`, where nothing was changed."""
         return await self._bring(text, name, keep=True)
 
-    async def diff(self, text: str, name: str) -> list[str]:
+    async def diff(self, text: str, name: str) -> Outcome:
         """What `apply` would change."""
         return await self._bring(text, name, keep=False)
 
@@ -34,7 +45,7 @@ class ModelFile:
             stored = await catalog.read()
         return document_text(stored), contents_of(stored)
 
-    async def _bring(self, text: str, name: str, *, keep: bool) -> list[str]:
+    async def _bring(self, text: str, name: str, *, keep: bool) -> Outcome:
         document = read_document(text, name)
         async with open_model(self._database, keep=keep) as catalog:
             stored = await catalog.read()
@@ -44,5 +55,9 @@ class ModelFile:
                 place = document.place(conflict.noun, conflict.path, conflict.field, conflict.item)
                 faults.add(place, conflict.sentence, conflict.remedy)
             faults.settle()
+            counters = await catalog.to_be_scanned(new_counters(found))
             await catalog.write(found)
-        return [sentence for change in found for sentence in change.sentences]
+        return Outcome(
+            [sentence for change in found for sentence in change.sentences],
+            [*unit_notes(document, found, name), *(counter.sentence for counter in counters)],
+        )

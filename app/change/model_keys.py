@@ -7,16 +7,16 @@ from app.change import model_values as values
 from app.change.model_attributes import attributes
 from app.change.model_values import Reader
 from app.domain.addresses import LONGEST_SOURCE
+from app.domain.limits import LARGEST_TEXT, LONGEST_TEXT
 from app.domain.plant_model import Noun
 
 _LONGEST_NAME = 200
 _LONGEST_DESCRIPTION = 10_000
-_LONGEST_LABEL = 1_000
 
-metric_name: Reader[str] = values.text(LONGEST_SOURCE)
+metric_name: Reader[str] = values.text(LONGEST_SOURCE, largest=LARGEST_TEXT)
 """Ingest makes it from measurement and field, so it may be as long as a source."""
 
-label_text: Reader[str] = values.text(_LONGEST_LABEL)
+label_text: Reader[str] = values.text(LONGEST_TEXT, largest=LARGEST_TEXT)
 
 
 @dataclass(frozen=True, slots=True)

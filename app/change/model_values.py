@@ -40,8 +40,8 @@ class Wrong(Exception):
         self.remedy = remedy
 
 
-def text(longest: int) -> Reader[str]:
-    """Anything but nothing, up to so many characters."""
+def text(longest: int, *, largest: int | None = None) -> Reader[str]:
+    """Anything but nothing, up to so many characters, and bytes in UTF-8."""
 
     def read(node: Node) -> str:
         value = scalar(node)
@@ -49,7 +49,10 @@ def text(longest: int) -> Reader[str]:
             raise Wrong(node.place, "is empty.", "Write a text, or leave the key out.")
         if len(value.text) > longest:
             raise Wrong(node.place, f"has {len(value.text):,} characters.", f"Write at most {longest:,}.")
-        return storable(value.place, value.text)
+        kept = storable(value.place, value.text)
+        if largest is not None and (size := len(kept.encode())) > largest:
+            raise Wrong(node.place, f"has {size:,} bytes in UTF-8.", f"Write at most {largest:,}.")
+        return kept
 
     return read
 

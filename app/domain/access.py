@@ -34,6 +34,11 @@ class Viewer:
     plant_id: PlantId | None = None
     plant: str | None = None
 
+    @property
+    def sees_cost(self) -> bool:
+        """Whether answers say what they have cost."""
+        return self.role in (Role.ENGINEER, Role.ADMIN)
+
     def must_read(self) -> None:
         if self.role not in _READERS:
             raise Forbidden(f"The role {self.role.value} may not read.", "Use a token of the role viewer.")

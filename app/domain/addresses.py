@@ -25,7 +25,8 @@ class SeriesKey(NamedTuple):
 
     `source` identifies the series; equal sources are one series. `address` is None where the source names no machine,
     or names it in part or badly: `unmapped_reason` then tells which. `named` marks a writer that asks for the machine
-    and metric itself, whatever series is mapped to it. `discrete` marks text and booleans.
+    and metric itself, whatever series is mapped to it. `discrete` marks text and booleans. `unit` is the one that the
+    source says its values are in.
     """
 
     source: str
@@ -33,6 +34,7 @@ class SeriesKey(NamedTuple):
     unmapped_reason: str | None = None
     named: bool = False
     discrete: bool = False
+    unit: str | None = None
 
 
 def is_code(text: str) -> bool:

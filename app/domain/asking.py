@@ -1,8 +1,9 @@
 """What may be asked: ranges and steps that make sense, and a price for a whole request."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from app.domain.calendar import CalendarStep
 from app.domain.instants import microseconds, width
@@ -40,7 +41,7 @@ def asked_range(start: datetime | None, end: datetime | None, last: timedelta | 
 def asked_steps(every: timedelta | None, by: CalendarStep | None) -> int | CalendarStep:
     """A fixed step in microseconds, a millisecond to a week, or a step of the calendar; BadInput for both or none."""
     if every is not None and by is None:
-        return _fixed_step(every)
+        return fixed_step(every)
     if by is not None and every is None:
         return by
     raise BadInput(
@@ -48,7 +49,8 @@ def asked_steps(every: timedelta | None, by: CalendarStep | None) -> int | Calen
     )
 
 
-def _fixed_step(every: timedelta) -> int:
+def fixed_step(every: timedelta) -> int:
+    """In microseconds, from a millisecond to a week."""
     if not SHORTEST_STEP <= every <= WEEK:
         raise BadInput("A fixed step lies between a millisecond and a week.", "Write PT1M, PT15M, PT8H or P1D.")
     return width(every)
@@ -62,6 +64,15 @@ def asked_points(points: int) -> int:
     return points
 
 
+class Bill(NamedTuple):
+    """What fields of one kind would touch: `rows` by how much coarser they are answered than wanted, from 0 to
+    `coarsest`; `hint` says how to ask for less, given the rows that are left for them."""
+
+    rows: Callable[[int], int]
+    hint: Callable[[int], str]
+    coarsest: int = 0
+
+
 @dataclass(slots=True)
 class Budget:
     """Rows that one request may touch; charged before anything is read."""
@@ -69,11 +80,18 @@ class Budget:
     limit: int
     spent: int = 0
 
-    def charge(self, rows: int, hint: Callable[[], str]) -> None:
-        """BadInput with price and limit where the request as a whole would cost too much."""
-        if self.spent + rows > self.limit:
-            raise BadInput(f"This request would touch {self.spent + rows:,} rows; the limit is {self.limit:,}.", hint())
-        self.spent += rows
+    def charge(self, bills: Sequence[Bill]) -> int:
+        """Pays for all that a request asks at once, and returns how much coarser than wanted it must be answered: no
+        more than needed. BadInput with price and limit, and nothing is paid, where the coarsest is still too much."""
+        left, prices = self.limit - self.spent, [0]
+        for coarser in range(max(bill.coarsest for bill in bills) + 1):
+            prices = [bill.rows(min(coarser, bill.coarsest)) for bill in bills]
+            if sum(prices) <= left:
+                self.spent += sum(prices)
+                return coarser
+        price, dearest = sum(prices), max(range(len(bills)), key=prices.__getitem__)
+        message = f"This request would touch {self.spent + price:,} rows; the limit is {self.limit:,}."
+        raise BadInput(message, bills[dearest].hint(left - price + prices[dearest]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ _HOUR = timedelta(hours=1)
 _MICROSECOND = timedelta(microseconds=1)
 MOST_STEPS = 100_000
 """Of one answer: eleven years of hours."""
+WHOLE_MINUTES_SINCE = microseconds(datetime(1973, 1, 1, tzinfo=UTC))
+"""Liberia was the last to give up an offset with seconds, in 1972: buckets of minutes make every later day."""
 
 
 class CalendarStep(Enum):
@@ -98,3 +100,15 @@ def _local_starts(step: CalendarStep, first: date, begins: time) -> Iterator[dat
             at = (at.replace(day=28) + 4 * _DAY).replace(day=1)
         else:
             at += _DAY
+
+
+def kept_days(step: CalendarStep, zone: str, production_day_starts: time, since: int, asked: Span) -> NDArray[np.int64]:
+    """The edges of the days within the range that the store may keep, as of `since`: days of production for these, of
+    the calendar for all others; none for what is shorter than a day."""
+    start = max(asked.start, since, WHOLE_MINUTES_SINCE)
+    if step is CalendarStep.HOUR or start >= asked.end:
+        return np.empty(0, np.int64)
+    # A production day that starts at midnight is a day, and is kept as one.
+    day = CalendarStep.PRODUCTION_DAY if step is CalendarStep.PRODUCTION_DAY else CalendarStep.DAY
+    found = edges(day, zone, production_day_starts, Span(start, asked.end))
+    return found[(found >= start) & (found <= asked.end)]

@@ -13,6 +13,8 @@ LARGEST_VALUE = 1e150
 """Two readings of 1.7e308 overflow a sum, and with it a tier's refresh for everybody."""
 LONGEST_TEXT = 1_000
 """Characters; a text becomes a label of its series, and labels are no place for documents."""
+LARGEST_TEXT = 2_500
+"""Bytes in UTF-8; a larger one does not fit the index on it."""
 
 _2000, _2050 = 946_684_800, 2_524_608_000
 """Seconds. Times between these, taken for a smaller unit, are the first weeks of 1970."""
@@ -75,6 +77,8 @@ def text_fault(text: str) -> str | None:
     """Why a text cannot be kept as a label; None where it can."""
     if len(text) > LONGEST_TEXT:
         return f"the text is longer than {LONGEST_TEXT:,} characters"
+    if len(text.encode("utf-8", "surrogatepass")) > LARGEST_TEXT:
+        return f"the text is longer than {LARGEST_TEXT:,} bytes"
     if "\x00" in text:
         return "the text holds a NUL character"
     return None

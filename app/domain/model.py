@@ -6,6 +6,9 @@ from datetime import datetime, time, timedelta
 from enum import Enum
 from typing import NamedTuple, NewType
 
+from app.domain.units import Shown, conversion, settled
+from app.errors import BadInput
+
 PlantId = NewType("PlantId", int)
 LineId = NewType("LineId", int)
 MachineId = NewType("MachineId", int)
@@ -95,6 +98,8 @@ class PlantCalendar(NamedTuple):
 
     time_zone: str = "UTC"
     production_day_starts: time = time()
+    kept_since: int | None = None
+    """From when on (microseconds) the store keeps the days of a series by these clocks; None where it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +118,27 @@ class Series:
     calendar: PlantCalendar = PlantCalendar()
 
     @property
-    def shown_unit(self) -> str | None:
-        """The metric's unit, else the source's."""
-        return self.metric.unit if self.metric and self.metric.unit else self.unit
+    def shown(self) -> Shown:
+        """The metric's unit where the source's converts to it, else the source's; codes of a STATE stay what they
+        are."""
+        metric = self.metric.unit if self.metric else None
+        if self.metric and self.metric.kind is MetricKind.STATE:
+            return Shown(self.unit or metric)
+        return settled(self.unit, metric)
+
+    def shown_in(self, unit: str | None) -> Shown:
+        """The unit that was asked for, if one was; BadInput where readings cannot be told in it."""
+        if unit is None:
+            return self.shown
+        if self.metric and self.metric.kind is MetricKind.STATE:
+            raise BadInput("The values of a STATE are codes, which have no unit.", "Leave unit out.")
+        source = self.unit or (self.metric.unit if self.metric else None)
+        if not source:
+            raise BadInput(
+                f"Nobody has said in which unit the readings are, so they cannot be told in {unit[:64]!r}.",
+                "Leave unit out, or set the unit of the metric in the model file.",
+            )
+        return Shown(unit, conversion(source, unit))
 
 
 @dataclass(frozen=True, slots=True)

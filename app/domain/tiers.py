@@ -91,26 +91,34 @@ def plan_buckets(asked: Span, width: int, freshness: Freshness) -> Plan:
 
     BadInput for steps so fine that what they are made of is not kept any more: exact or nothing.
     """
-    start = ORIGIN + (asked.start - ORIGIN) // width * width
-    end = ORIGIN - (ORIGIN - asked.end) // width * width
-    plan = _plan(Span(start, end), width, ORIGIN, freshness)
-    kept_since = freshness.gone[SOURCES.index(plan.tier)]
-    if start < kept_since:
-        raise BadInput(
-            f"Steps of this width are made of {plan.tier}, which is kept since {instant(kept_since):%Y-%m-%dT%H:%MZ}.",
-            "Ask for a later range, or for steps that are multiples of PT1M, PT15M, PT1H or PT6H.",
-        )
+    whole = on_grid(asked, width)
+    plan = _plan(whole, width, ORIGIN, freshness)
+    check_kept(plan.tier, whole.start, freshness)
     return plan
 
 
-def plan_plot(asked: Span, points: int, freshness: Freshness) -> Plan:
-    """At most `points` columns, from the coarsest tier that is no wider than one, or the finest that is still kept:
-    columns of whole buckets then."""
+def on_grid(asked: Span, width: int) -> Span:
+    """From the start of the first step that overlaps the range to the end of the last."""
+    return Span(ORIGIN + (asked.start - ORIGIN) // width * width, ORIGIN - (ORIGIN - asked.end) // width * width)
+
+
+def check_kept(source: str, start: int, freshness: Freshness) -> None:
+    """BadInput where what is wanted from `start` on is not kept any more."""
+    kept_since = freshness.gone[SOURCES.index(source)]
+    if start < kept_since:
+        raise BadInput(
+            f"Steps of this width are made of {source}, which is kept since {instant(kept_since):%Y-%m-%dT%H:%MZ}.",
+            "Ask for a later range, or for steps that are multiples of PT1M, PT15M, PT1H or PT6H.",
+        )
+
+
+def plan_plot(asked: Span, points: int, freshness: Freshness, finest: int = 0) -> Plan:
+    """At most `points` columns, from the coarsest tier that is no wider than one. Where that is not kept any more, or
+    is finer than the place in SOURCES that may be used, from the next coarser one: columns of whole buckets then."""
     width = -(-(asked.end - asked.start) // points)
-    grain = max((tier.width for tier in TIERS if tier.width <= width), default=None)
+    wanted = max(max(each for each in _WIDTHS if each <= width), _WIDTHS[finest])
     kept = [each for each, gone in zip(_WIDTHS, freshness.gone, strict=True) if gone <= asked.start]
-    if (grain or 0) not in kept:
-        grain = min((each for each in kept if each > (grain or 0)), default=TIERS[-1].width)
+    grain = min((each for each in kept if each >= wanted), default=TIERS[-1].width)
     if not grain:
         return _plan(asked, width, asked.start, freshness)
     start = asked.start // grain * grain

@@ -15,16 +15,25 @@ from app.errors import (
     Busy,
     Forbidden,
     LinegraphError,
+    MediaNotGiven,
+    MediaNotTaken,
     NotAllowed,
     NotFound,
+    PersistedQueryNotFound,
     TooLarge,
     TooSlow,
     Unauthenticated,
 )
+from app.http.media import GRAPHQL_JSON, JSON, accepted, preferred
 from app.http.service import service_of
 
+GRAPHQL = "/graphql"
+
 _STATUSES: Mapping[type[LinegraphError], int] = {
+    MediaNotGiven: 406,
+    MediaNotTaken: 415,
     BadInput: 400,
+    PersistedQueryNotFound: 400,
     Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
@@ -64,35 +73,51 @@ def json_answer(content: object, status: int = 200, headers: Mapping[str, str] |
 async def failed(request: Request, error: Exception) -> Response:
     """What nobody foresaw: the cause stands in the log, under the number that the asker is told."""
     number = uuid.uuid4().hex[:12]
-    service_of(request).observer.failed("request", error, id=number, path=request.url.path)
-    message = f"Internal error {number}."
-    extensions = {"code": "INTERNAL_SERVER_ERROR", "id": number}
-    errors = [{"message": message, "extensions": extensions}]
-    return json_answer({"code": extensions["code"], "message": message, "errors": errors}, 500)
+    service_of(request).observer.failed("request", error, id=number, path=request.scope["path"])
+    message, code = f"Internal error {number}.", "INTERNAL_SERVER_ERROR"
+    if request.scope["path"] == GRAPHQL:
+        return _graphql_answer(request, message, {"code": code, "id": number}, 500)
+    return json_answer({"code": code, "message": message, "error": message}, 500)
 
 
 async def refused(request: Request, error: Exception) -> Response:
     """An error of ours in the shape of its door: GraphQL's errors under /graphql, InfluxDB's elsewhere."""
     if not isinstance(error, LinegraphError):
         raise error
-    extensions = {"code": error.code} | ({"hint": error.hint} if error.hint else {})
-    if request.url.path == "/graphql":
-        content: object = {"errors": [{"message": error.message, "extensions": extensions}]}
-    else:
-        content = {"code": error.code, "message": str(error), "error": str(error)}
-    return json_answer(content, status_of(error), headers_of(error))
+    status, headers = status_of(error), headers_of(error)
+    if request.scope["path"] == GRAPHQL:
+        extensions = {"code": error.code} | ({"hint": error.hint} if error.hint else {})
+        return _graphql_answer(request, error.message, extensions, status, headers)
+    return json_answer({"code": error.code, "message": str(error), "error": str(error)}, status, headers)
 
 
 async def unserved(request: Request, error: Exception) -> Response:
     """An address or a method that no door has, with the way to those that there are."""
     if not isinstance(error, HTTPException):
         raise error
-    path = request.url.path[:200]
+    path = request.scope["path"][:200]
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "GET, HEAD")
         hint = f"Send {' or '.join(sorted(allowed.split(', ')))}."
         return await refused(request, NotAllowed(f"{path} does not answer {request.method}.", hint, allowed))
     return await refused(request, NotFound(f"There is no {path}.", _way_from(path)))
+
+
+def _graphql_answer(
+    request: Request,
+    message: str,
+    extensions: Mapping[str, str],
+    status: int,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """An error of the request itself, in the media type that its asker likes, or else in the older one."""
+    media = preferred(accepted(request), (JSON, GRAPHQL_JSON)) or JSON
+    # The older media type has 200 for every answer to a request of the right shape, and its clients wait for that.
+    if media == JSON and extensions["code"] == PersistedQueryNotFound.code:
+        status = 200
+    body = orjson.dumps({"errors": [{"message": message, "extensions": extensions}]})
+    kept = {"Vary": "Accept, Authorization", "Cache-Control": "no-store"}
+    return Response(body, status, {**kept, **(headers or {})}, f"{media}; charset=utf-8")
 
 
 def _way_from(path: str) -> str:

@@ -26,43 +26,46 @@ class Bodies:
         self._held = 0
 
     @asynccontextmanager
-    async def read(self, request: Request) -> AsyncIterator[bytes]:
-        """The whole body, unpacked; its memory counts until the block is left.
+    async def read(self, request: Request, largest: int | None = None) -> AsyncIterator[bytes]:
+        """The whole body, unpacked, where it is not larger than `largest`; its memory counts until the block is left.
 
         TooLarge; TooSlow; Busy where all bodies together take too much; BadInput for a broken or unknown packing, or
         a body that its sender gave up.
         """
         body = bytearray()
+        limit = min(self._limit, largest or self._limit)
         try:
             async with _in_time(self._timeout):
-                async for piece in _unpacked(request.headers.get("content-encoding"), self._sent(request)):
-                    self._hold(len(piece), len(body))
+                async for piece in _unpacked(request.headers.get("content-encoding"), _sent(request, limit)):
+                    _bound(len(body) + len(piece), limit)
+                    self._hold(len(piece))
                     body += piece
             yield bytes(body)
         finally:
             self._held -= len(body)
 
-    async def _sent(self, request: Request) -> AsyncIterator[bytes]:
-        """The body as it was sent, in pieces. Its size counts too: gzip may go on for ever and hold nothing."""
-        size = 0
-        try:
-            async for sent in request.stream():
-                size += len(sent)
-                self._bound(size)
-                for start in range(0, len(sent), PIECE):
-                    yield sent[start : start + PIECE]
-        except ClientDisconnect as error:
-            raise BadInput("The connection was closed before the body had arrived.", "Send it whole.") from error
-
-    def _bound(self, size: int) -> None:
-        if size > self._limit:
-            raise TooLarge(f"The body is larger than {self._limit:,} bytes.", "Send it in smaller bodies.")
-
-    def _hold(self, size: int, before: int) -> None:
-        self._bound(before + size)
+    def _hold(self, size: int) -> None:
         if self._held + size > self._together:
             raise Busy("Too many bodies are being taken in at once.", "Send the same again in a moment.")
         self._held += size
+
+
+async def _sent(request: Request, limit: int) -> AsyncIterator[bytes]:
+    """The body as it was sent, in pieces. Its size counts too: gzip may go on for ever and hold nothing."""
+    size = 0
+    try:
+        async for sent in request.stream():
+            size += len(sent)
+            _bound(size, limit)
+            for start in range(0, len(sent), PIECE):
+                yield sent[start : start + PIECE]
+    except ClientDisconnect as error:
+        raise BadInput("The connection was closed before the body had arrived.", "Send it whole.") from error
+
+
+def _bound(size: int, limit: int) -> None:
+    if size > limit:
+        raise TooLarge(f"The body is larger than {limit:,} bytes.", "Send it in smaller bodies.")
 
 
 @asynccontextmanager

@@ -69,11 +69,9 @@ def examples_json(request: Request) -> Response:
 
 
 def routes() -> list[BaseRoute]:
-    """Everything under /static, the way to it for browsers that look elsewhere, and from the front page to the only
-    page there is so far."""
+    """Everything under /static, and the way to it for browsers that look elsewhere."""
     return [
         Route("/favicon.ico", lambda request: RedirectResponse("/static/favicon.svg", 308), methods=["GET"]),
-        Route("/", lambda request: RedirectResponse("/graphql", 302), methods=["GET"]),
         Route("/static/examples.json", examples_json, methods=["GET"]),
         Mount("/static", PackagedFiles(directory=STATIC), name="static"),
     ]

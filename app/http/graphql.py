@@ -1,26 +1,34 @@
 """GraphQL over HTTP: POST, GET for queries, and GraphiQL for browsers."""
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qs
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from app.errors import BadInput
+from app.errors import BadInput, TooLarge
 from app.http import graphiql
 from app.http.access import viewer_of
-from app.http.answers import json_answer
-from app.http.service import service_of
+from app.http.answers import GRAPHQL
+from app.http.leaving import unless_left
+from app.http.media import GRAPHQL_JSON, HTML, JSON, accepted, answer_type, must_be_json, preferred
+from app.http.service import Answer, service_of
 
-GRAPHQL_JSON = "application/graphql-response+json"
+LARGEST = 1 << 19
+"""Bytes of a body or an address: room for the longest query and variables that are taken."""
+
 _SHAPE = 'Send {"query": "{ plants { edges { node { code } } } }", "variables": {}} as application/json.'
+_ONE_BY_ONE = "Batches are not taken: send one object, with all that is wanted in one query, or several requests."
 
 
 class Asked(msgspec.Struct):
     """A GraphQL request; keys that are not known are left alone, as the specification has it."""
 
-    query: str
+    query: str | None = None
     variables: dict[str, Any] | None = None
     operationName: str | None = None  # noqa: N815 - the specification's name
     extensions: dict[str, Any] | None = None
@@ -29,54 +37,82 @@ class Asked(msgspec.Struct):
 async def graphql(request: Request) -> Response:
     """A browser that navigates here gets GraphiQL; everybody else an answer."""
     asks = request.method in ("GET", "HEAD")
-    if asks and "query" not in request.query_params and "text/html" in request.headers.get("accept", ""):
+    if asks and not {"query", "extensions"} & set(request.query_params) and _wants_page(request):
         return graphiql.page(request)
     service, viewer = service_of(request), await viewer_of(request)
+    media = answer_type(request)
     if asks:
         asked = _from_url(request)
     else:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            return json_answer(_wrong(f"The content type {kind[:60]!r} is not application/json."), 415)
-        async with service.bodies.read(request) as body:
+        must_be_json(request, _SHAPE)
+        async with service.bodies.read(request, LARGEST) as body:
             asked = _decoded(body)
-    answer = await service.answers.answer(
-        viewer, asked.query, asked.variables, asked.operationName, may_change=not asks
+    answering = service.answers.answer(
+        viewer, asked.query, asked.variables, asked.operationName, asked.extensions, may_change=not asks
     )
-    media_type = _media_type(request.headers.get("accept", ""))
-    status = 400 if media_type == GRAPHQL_JSON and not answer.asked else 200
-    return Response(answer.body, status, media_type=f"{media_type}; charset=utf-8", headers={"Vary": "Accept"})
+    answer = await unless_left(request, answering)
+    if answer is None:
+        return Response(None, 499)  # nobody reads it; proxies know the number
+    status = 400 if media == GRAPHQL_JSON and not answer.asked else 200
+    headers = {"Vary": "Accept, Authorization"} | (_kept(answer) if asks else {})
+    if "ETag" in headers and headers["ETag"] in _known(request):
+        return Response(None, 304, headers)
+    return Response(answer.body, status, headers, f"{media}; charset=utf-8")
 
 
 def routes() -> list[BaseRoute]:
-    return [Route("/graphql", graphql, methods=["GET", "POST"])]
+    return [Route(GRAPHQL, graphql, methods=["GET", "POST"])]
+
+
+def _wants_page(request: Request) -> bool:
+    return preferred(accepted(request), (JSON, GRAPHQL_JSON, HTML)) == HTML
 
 
 def _from_url(request: Request) -> Asked:
+    if len(request.scope["query_string"]) > LARGEST:
+        raise TooLarge(f"The address is longer than {LARGEST:,} bytes.", "Send long queries and variables by POST.")
     try:
-        variables = msgspec.json.decode(request.query_params.get("variables") or "null", type=dict[str, Any] | None)
+        given = parse_qs(request.scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict")
+    except ValueError as error:
+        raise BadInput("The address is not URL-encoded UTF-8.", "Write ?query=... in UTF-8, URL-encoded.") from error
+    return Asked(
+        _once(given, "query"),
+        _object(given, "variables"),
+        _once(given, "operationName"),
+        _object(given, "extensions"),
+    )
+
+
+def _once(given: Mapping[str, Sequence[str]], name: str) -> str | None:
+    """What stands between might take another of several than we do."""
+    values = given.get(name, [None])
+    if len(values) > 1:
+        raise BadInput(f"The address has {name} more than once.", "Write it once.")
+    return values[0]
+
+
+def _object(given: Mapping[str, Sequence[str]], name: str) -> dict[str, Any] | None:
+    try:
+        return msgspec.json.decode(_once(given, name) or "null", type=dict[str, Any] | None)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise BadInput(
-            f"The variables are not a JSON object: {error}.", "Write variables={...}, URL-encoded."
-        ) from error
-    return Asked(request.query_params.get("query", ""), variables, request.query_params.get("operationName"))
+        raise BadInput(f"The {name} are not a JSON object: {error}.", f"Write {name}={{...}}, URL-encoded.") from error
 
 
 def _decoded(body: bytes) -> Asked:
     try:
         return msgspec.json.decode(body, type=Asked)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise BadInput(f"The body is not a GraphQL request: {error}.", _SHAPE) from error
+        hint = _ONE_BY_ONE if body.lstrip().startswith(b"[") else _SHAPE
+        raise BadInput(f"The body is not a GraphQL request: {error}.", hint) from error
 
 
-def _media_type(accept: str) -> str:
-    """The newer media type for those who name it before the older one; the older for everybody else."""
-    kinds = [kind.partition(";")[0].strip().lower() for kind in accept.split(",")]
-    for kind in kinds:
-        if kind in (GRAPHQL_JSON, "application/json"):
-            return kind
-    return "application/json"
+def _kept(answer: Answer) -> dict[str, str]:
+    """A browser may keep what it got by GET, and asks each time whether it is still the same."""
+    if not answer.asked:
+        return {"Cache-Control": "no-store"}
+    tag = hashlib.blake2b(answer.body, digest_size=16).hexdigest()
+    return {"Cache-Control": "private, no-cache", "ETag": f'W/"{tag}"'}
 
 
-def _wrong(message: str) -> dict[str, object]:
-    return {"errors": [{"message": message, "extensions": {"code": "BAD_USER_INPUT", "hint": _SHAPE}}]}
+def _known(request: Request) -> set[str]:
+    return {tag.strip() for tag in request.headers.get("if-none-match", "").split(",")}

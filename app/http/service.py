@@ -7,9 +7,11 @@ from typing import Protocol
 from starlette.requests import HTTPConnection
 
 from app.domain.access import Viewer
+from app.domain.model import SeriesId
 from app.http.bodies import Bodies
 from app.ingest.intake import Intake
 from app.observe import Observer
+from app.read.export import ExportReader
 
 
 class Answer(Protocol):
@@ -27,9 +29,10 @@ class Answers(Protocol):
     async def answer(
         self,
         viewer: Viewer,
-        query: str,
+        query: str | None,
         variables: Mapping[str, object] | None,
         operation: str | None,
+        extensions: Mapping[str, object] | None,
         *,
         may_change: bool,
     ) -> Answer: ...
@@ -37,13 +40,16 @@ class Answers(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Service:
-    """`viewer` tells who holds a token; `ready` raises where the database cannot be used."""
+    """`viewer` tells who holds a token; `ready` raises where the database cannot be used; `series_id` reads the id of a
+    series as GraphQL answers it, BadInput for any other text."""
 
     version: str
     viewer: Callable[[str | None], Awaitable[Viewer]]
     ready: Callable[[], Awaitable[None]]
     intake: Intake
     answers: Answers
+    exports: ExportReader
+    series_id: Callable[[str], SeriesId]
     bodies: Bodies
     observer: Observer
     loopback_only: bool

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.domain.access import Role, Viewer
 from app.domain.batch import Batch, Refusal
+from app.domain.units import UNCHANGED, between, is_known, remedy
 from app.errors import BadInput
 from app.ingest.commit import Committer
 from app.ingest.delivery import NAMED_IN_REPLY, Delivery
@@ -34,6 +35,7 @@ def csv_format(
     delimiter: str | None,
     metrics: Sequence[str],
     ignore: str,
+    quality: str | None = None,
 ) -> CsvFormat:
     """The form of CSV files as the command's options describe it; BadInput for an option that makes no sense."""
     try:
@@ -42,7 +44,7 @@ def csv_format(
         raise BadInput(f"There is no time zone {zone!r}.", "Write an IANA name such as Europe/Berlin.") from error
     columns = dict(_column(text) for text in metrics)
     left_out = frozenset(name.strip() for name in ignore.split(",") if name.strip())
-    return CsvFormat(known_zone, plant, line, machine, time, delimiter, columns, left_out)
+    return CsvFormat(known_zone, plant, line, machine, time, delimiter, columns, left_out, quality)
 
 
 def _column(text: str) -> tuple[str, tuple[str, str | None]]:
@@ -59,7 +61,7 @@ class Account:
     """What became of the readings of some files.
 
     `timeless` counts the rows that were refused because their time cannot be read; `named` are the first refusals, with
-    the file they stood in.
+    the file they stood in; `notes` say what should be known beside.
     """
 
     new: int = 0
@@ -68,9 +70,11 @@ class Account:
     refused: int = 0
     timeless: int = 0
     named: list[tuple[str, Refusal]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def sentences(self) -> Iterator[str]:
         """The account as it is told in the end."""
+        yield from self.notes
         for name, refusal in self.named:
             yield f"{name}, {refusal.place}: {refusal.reason}"
         if self.refused > len(self.named):
@@ -149,10 +153,24 @@ class Import:
         self.account.named += [(name, refusal) for refusal in delivery.receipt.named[:room]]
 
     async def _give_units(self, units: Mapping[str, str]) -> None:
-        """A metric is one quantity in one unit: a file in another unit must name another metric."""
-        others = await self._registration.give_units(units)
-        for name, unit in others.items():
-            raise BadInput(
-                f"The metric {name} is in {unit}, not in {units[name]}.",
-                f"Import the column under another name, or convert the file to {unit}.",
-            )
+        """A metric is one quantity, and the readings of a series are in one unit: a file that contradicts this must
+        name another metric."""
+        machine = f"{self._form.plant}/{self._form.line}/{self._form.machine}"
+        for name, held in (await self._registration.give_units(machine, units)).items():
+            unit = units[name]
+            if held.readings is not None and between(unit, held.readings) != UNCHANGED:
+                raise _in_another_unit(f"On {machine} {name}", held.readings, unit)
+            if between(unit, held.metric) is None:
+                raise _in_another_unit(f"The metric {name}", held.metric, unit)
+            if not is_known(unit):
+                self.account.notes.append(
+                    f"The unit {unit!r} of {name} is no UCUM code: values are answered in it, and in no other."
+                    f" {remedy(unit)}"
+                )
+
+
+def _in_another_unit(what: str, held: str, unit: str) -> BadInput:
+    return BadInput(
+        f"{what} is in {held}, not in {unit}.",
+        f"Import the column under another name, or convert the file to {held}.",
+    )

@@ -1,6 +1,6 @@
 """Turns a batch of source names and texts into rows of known series."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,26 +10,27 @@ from app.domain.batch import NO_TEXT, Batch, Refusal
 from app.domain.instants import instant
 from app.domain.model import SeriesId
 from app.domain.rows import Rows, settled
-from app.store.labels import Codes, Labels, LabelStore, Numeric
+from app.store.labels import LabelStore, Numeric
 from app.store.registration import Registration
 
 REMEMBERED = 200_000
-"""Series and labels held in memory; beyond, all are forgotten and read again as they are needed."""
+"""Series held in memory; beyond, all are forgotten and read again as they are needed."""
+
+_BOOLEANS = ("false", "true")
 
 
 class Resolution:
-    """Remembers which series and codes stand for which names; several batches may ask at once."""
+    """Remembers which series stand for which names; several batches may ask at once."""
 
     def __init__(self, registration: Registration, labels: LabelStore) -> None:
         self._registration = registration
         self._labels = labels
         self._series: dict[SeriesKey, SeriesId] = {}
-        self._codes: Codes = {}
 
     async def rows(self, batch: Batch) -> tuple[Rows, list[Refusal]]:
         """The batch as rows, and the readings whose text found no code or no place among numbers."""
         series = (await self._ids(batch))[batch.series]
-        if not batch.texts:
+        if not (batch.text != NO_TEXT).any():
             return settled(series, batch.times, batch.values, batch.statuses), []
         values, refused = await self._coded(batch, series)
         if not refused:
@@ -63,7 +64,11 @@ class Resolution:
             (SeriesId(number), batch.texts[text])
             for number, text in zip(series[spoken].tolist(), batch.text[spoken].tolist(), strict=True)
         ]
-        codes, numeric = await self._learnt(dict.fromkeys(pairs))
+        wanted: dict[SeriesId, dict[str, None]] = {}
+        for number, text in dict.fromkeys(pairs):
+            # Both booleans get their codes at once, so that false is 0 and true is 1 whichever comes first.
+            wanted.setdefault(number, {}).update(dict.fromkeys(_BOOLEANS if text in _BOOLEANS else (text,)))
+        codes, numeric = await self._labels.codes(wanted)
         values = batch.values.copy()
         values[spoken] = [codes.get(pair, np.nan) for pair in pairs]
         refused = {
@@ -72,25 +77,6 @@ class Resolution:
             if pair not in codes
         }
         return values, refused
-
-    async def _learnt(self, pairs: Iterable[tuple[SeriesId, str]]) -> Labels:
-        """The codes of these texts, new ones included; those beyond the limit have none."""
-        codes: Codes = {}
-        wanted: dict[SeriesId, list[str]] = {}
-        for number, text in pairs:
-            code = self._codes.get((number, text))
-            if code is not None:
-                codes[number, text] = code
-            else:
-                # Both booleans get their codes at once, so that false is 0 and true is 1 whichever comes first.
-                wanted.setdefault(number, []).extend(["false", "true"] if text in ("false", "true") else [text])
-        if not wanted:
-            return Labels(codes, {})
-        found = await self._labels.codes(wanted)
-        if len(self._codes) + len(found.codes) > REMEMBERED:
-            self._codes.clear()
-        self._codes |= found.codes
-        return Labels(codes | found.codes, found.numeric)
 
 
 def _reason(text: str, metric: Numeric | None) -> str:

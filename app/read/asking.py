@@ -1,9 +1,11 @@
 """Everything that one request asks with: readers within its viewer's scope, one budget and one now."""
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.domain.access import Viewer
+from app.domain.access import Role, Viewer
 from app.domain.asking import Budget
 from app.domain.instants import microseconds
 from app.read.counters import CounterReader
@@ -21,26 +23,34 @@ from app.store.last_values import LastValues
 from app.store.raw import RawReader
 from app.store.revisions import RevisionReader
 from app.store.series import SeriesCatalog
+from app.store.tally import Tally, tallied
 from app.store.tiers import TierKeeper
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asking:
-    """The readers of one request."""
+    """The readers of one request; `budget` and `tally` tell what it has cost."""
 
     viewer: Viewer
     now: datetime
+    budget: Budget
+    tally: Tally
     plants: PlantReader
     pages: PageReader
     curves: CurveReader
     steps: StepReader
     counters: CounterReader
 
+    def asked(self) -> AbstractContextManager[None]:
+        """Around the request: what it asks of the database is counted, and stopped where it ends before its time."""
+        return tallied(self.tally)
+
 
 class RequestReader:
-    """Makes the readers of each request; `rows` is what one request may touch."""
+    """Makes the readers of each request; `rows` is what one may touch, and `by_role` what is less for some roles."""
 
-    def __init__(self, database: Database, *, rows: int) -> None:
+    def __init__(self, database: Database, *, rows: int, by_role: Mapping[Role, int]) -> None:
+        database = database.timed
         self._catalog = Catalog(database)
         self._series = SeriesCatalog(database)
         self._buckets = BucketReader(database)
@@ -51,14 +61,18 @@ class RequestReader:
         self._revisions = RevisionReader(database)
         self._tiers = TierKeeper(database)
         self._rows = rows
+        self._by_role = by_role
 
     def asking(self, viewer: Viewer, now: datetime) -> Asking:
         """Readers for one viewer at one moment."""
         scope = viewer.plant_id
-        moment = Moment(self._tiers, Budget(self._rows), microseconds(now))
+        budget, tally = Budget(min(self._rows, self._by_role.get(viewer.role, self._rows))), Tally()
+        moment = Moment(self._tiers, budget, microseconds(now), tally)
         return Asking(
             viewer,
             now,
+            budget,
+            tally,
             PlantReader(self._catalog, self._series, scope),
             PageReader(self._catalog, self._series, scope),
             CurveReader(self._buckets, self._raw, moment),

@@ -12,6 +12,7 @@ from app.domain.finality import NO_REVISIONS, Revisions, finality_of, revised_at
 from app.domain.model import Metric, MetricKind
 from app.domain.quality import Quality
 from app.domain.tiers import Freshness
+from app.domain.units import UNCHANGED, Conversion
 from app.store.buckets import Columns
 
 Floats = NDArray[np.float64]
@@ -38,7 +39,9 @@ class Plot:
 class Buckets:
     """Columns of equal length, one entry a bucket; what nobody looks at is not in `columns`.
 
-    ends_at and now: microseconds. `previous` is the last usable value before the first bucket, NaN for none.
+    ends_at and now: microseconds. `columns`, `previous` (the last usable value before the first bucket, NaN for none)
+    and `drops` are in the source's unit; `conversion` brings what is answered into `unit`. Times are shown `offset`
+    (microseconds) earlier.
     """
 
     unit: str | None
@@ -52,14 +55,16 @@ class Buckets:
     fill: Fill = Fill.NONE
     previous: float = math.nan
     drops: Drops | None = None
+    conversion: Conversion = UNCHANGED
+    offset: int = 0
 
     @property
     def starts(self) -> Floats:
-        return milliseconds(self._starts_at)
+        return milliseconds(self._starts_at - self.offset)
 
     @property
     def ends(self) -> Floats:
-        return milliseconds(self.ends_at)
+        return milliseconds(self.ends_at - self.offset)
 
     @property
     def count(self) -> Counts:
@@ -91,24 +96,24 @@ class Buckets:
         with np.errstate(invalid="ignore", divide="ignore"):
             means = np.asarray(self._column("sum") / self.count)
         if self.fill is Fill.LINEAR:
-            return joined_up(means, self.count > 0, self._starts_at)
-        return self._carried(means)
+            return self.conversion.values(joined_up(means, self.count > 0, self._starts_at))
+        return self._told(means)
 
     @property
     def minimum(self) -> Floats:
-        return self._carried(self._column("minimum"))
+        return self._told(self._column("maximum" if self.conversion.turns else "minimum"))
 
     @property
     def maximum(self) -> Floats:
-        return self._carried(self._column("maximum"))
+        return self._told(self._column("minimum" if self.conversion.turns else "maximum"))
 
     @property
     def first(self) -> Floats:
-        return self._carried(self._column("first"))
+        return self._told(self._column("first"))
 
     @property
     def last(self) -> Floats:
-        return self._carried(self._column("last"))
+        return self._told(self._column("last"))
 
     @property
     def coverage(self) -> Floats:
@@ -129,7 +134,8 @@ class Buckets:
         if self.metric is None or self.metric.kind is not MetricKind.COUNTER:
             return np.full(len(self.count), np.nan)
         first, last = self._column("first"), self._column("last")
-        return increases(self._starts_at, self._column("last_at"), first, last, self.previous, self.drops)
+        grown = increases(self._starts_at, self._column("last_at"), first, last, self.previous, self.drops)
+        return self.conversion.differences(grown)
 
     @property
     def finality(self) -> NDArray[np.int8]:
@@ -148,12 +154,13 @@ class Buckets:
     def _column(self, name: str) -> Floats:
         return self.columns[name].astype(np.float64, copy=False)
 
-    def _carried(self, values: Floats) -> Floats:
-        """Where a bucket has no usable readings, the last value before it, if that is to be carried on."""
-        if self.fill is not Fill.PREVIOUS:
-            return values
-        known = self.count > 0
-        return np.where(known, values, carried_on(self._column("last"), known, self.previous))
+    def _told(self, values: Floats) -> Floats:
+        """In the unit of the answer; where a bucket has no usable readings, the last value before it, if that is to be
+        carried on."""
+        if self.fill is Fill.PREVIOUS:
+            known = self.count > 0
+            values = np.where(known, values, carried_on(self._column("last"), known, self.previous))
+        return self.conversion.values(values)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from app.domain.asking import Bill
 from app.domain.model import Series, SeriesId
 from app.domain.plot import CORNERS, points_of, with_gaps
 from app.domain.quality import HIGHEST_STATUS, Quality
 from app.domain.spans import Span
-from app.domain.tiers import Plan, plan_plot, price
+from app.domain.tiers import TIERS, Plan, plan_plot, price
+from app.domain.units import Shown
 from app.read.columns import Plot, Readings, milliseconds
 from app.read.moment import Moment
 from app.read.pages import cursor_of, page_size, place_of
@@ -24,27 +26,30 @@ LARGEST_PAGE = 10_000
 
 
 class PlotKey(NamedTuple):
-    """One plot: the series, the range and the most columns."""
+    """One plot: the series, the range, the most columns, and the unit."""
 
     series: Series
     asked: Span
     points: int
+    shown: Shown
 
 
 class PageKey(NamedTuple):
-    """A page of readings of one series: from `start` on, before `end` (microseconds)."""
+    """A page of readings of one series: from `start` on, before `end` (microseconds), in a unit."""
 
     series: Series
     start: int
     end: int
     size: int
+    shown: Shown
 
 
-def asked_page(series: Series, asked: Span, first: int, after: str | None) -> PageKey:
-    """The page behind a cursor; BadInput for a size or a cursor that is not valid."""
+def asked_page(series: Series, asked: Span, first: int, after: str | None, unit: str | None) -> PageKey:
+    """The page behind a cursor; BadInput for a size, a cursor or a unit that is not valid."""
     place = place_of(after, tuple[int])
     start = asked.start if place is None else max(asked.start, place[0] + 1)
-    return PageKey(series, min(start, asked.end), asked.end, page_size(first, LARGEST_PAGE))
+    size = page_size(first, LARGEST_PAGE)
+    return PageKey(series, min(start, asked.end), asked.end, size, series.shown_in(unit))
 
 
 class CurveReader:
@@ -56,19 +61,30 @@ class CurveReader:
         self._moment = moment
 
     async def plots(self, keys: Sequence[PlotKey]) -> list[Plot]:
-        """The curve of every key, in key order."""
+        """The curve of every key, in key order; from a coarser tier where the request would cost too much."""
         fresh = await self._moment.fresh()
-        plan_of = cache(lambda asked, points: plan_plot(asked, points, fresh))
-        plans = [plan_of(key.asked, key.points) for key in keys]
-        both = list(zip(plans, keys, strict=True))
-        prices = (price(plan, _interval(key.series), key.series.received) for plan, key in both)
-        self._moment.charge(prices, lambda: "Ask for a shorter range or fewer series.")
+
+        @cache
+        def plan_of(asked: Span, points: int, coarser: int) -> Plan:
+            return plan_plot(asked, points, fresh, coarser)
+
+        def rows(coarser: int) -> int:
+            return sum(
+                price(plan_of(key.asked, key.points, coarser), _interval(key.series), key.series.received)
+                for key in keys
+            )
+
+        coarser = await self._moment.pay(
+            Bill(rows, lambda _: "Ask for a shorter range or fewer series.", coarsest=len(TIERS))
+        )
+        plans = [plan_of(key.asked, key.points, coarser) for key in keys]
         found = await self._columns((plan, key.series.id, PLOT_MEASURES) for plan, key in zip(plans, keys, strict=True))
-        return [_plot(key.series, plan, found[plan].get(key.series.id)) for plan, key in zip(plans, keys, strict=True)]
+        return [_plot(key, plan, found[plan].get(key.series.id)) for plan, key in zip(plans, keys, strict=True)]
 
     async def pages(self, keys: Sequence[PageKey]) -> list[Readings]:
         """A page of readings of every key, in key order."""
-        self._moment.charge((key.size for key in keys), lambda: "Ask for fewer readings with first:.")
+        rows = sum(min(key.size, key.series.received) for key in keys)
+        await self._moment.pay(Bill(lambda _: rows, lambda _: "Ask for fewer readings with first:."))
         groups: dict[tuple[int, int], list[PageKey]] = defaultdict(list)
         for key in keys:
             groups[key.end, key.size].append(key)
@@ -91,23 +107,26 @@ class CurveReader:
         }
 
 
-def _plot(series: Series, plan: Plan, columns: Columns | None) -> Plot:
+def _plot(key: PlotKey, plan: Plan, columns: Columns | None) -> Plot:
+    unit, conversion = key.shown
     if columns is None:
-        return Plot(series.shown_unit, np.empty(0), np.empty(0), Quality.GOOD, plan.tier)
-    gap = series.metric.gap if series.metric else None
-    times, values, _ = with_gaps(points_of(columns), gap, _interval(series))
+        return Plot(unit, np.empty(0), np.empty(0), Quality.GOOD, plan.tier)
+    gap = key.series.metric.gap if key.series.metric else None
+    times, values, _ = with_gaps(points_of(columns), gap, _interval(key.series))
     worst = Quality.BAD if columns["bad"].any() else Quality.UNCERTAIN if columns["uncertain"].any() else Quality.GOOD
-    return Plot(series.shown_unit, milliseconds(times), values, worst, plan.tier)
+    return Plot(unit, milliseconds(times), conversion.values(values), worst, plan.tier)
 
 
 def _readings(key: PageKey, columns: Columns | None) -> Readings:
+    unit, conversion = key.shown
     if columns is None:
-        return Readings(key.series.shown_unit, np.empty(0), np.empty(0), np.empty(0), None, has_next_page=False)
+        return Readings(unit, np.empty(0), np.empty(0), np.empty(0), None, has_next_page=False)
     times = columns["time"][: key.size].astype(np.int64)
+    values = columns["value"][: key.size].astype(np.float64)
     statuses = columns["quality"][: key.size].astype(np.int64) & HIGHEST_STATUS
     return Readings(
-        key.series.shown_unit, milliseconds(times), columns["value"][: key.size].astype(np.float64),
-        statuses.astype(np.float64), cursor_of(int(times[-1])), len(columns["time"]) > key.size,
+        unit, milliseconds(times), conversion.values(values), statuses.astype(np.float64), cursor_of(int(times[-1])),
+        len(columns["time"]) > key.size,
     )  # fmt: skip
 
 

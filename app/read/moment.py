@@ -1,19 +1,26 @@
 """The moment of one request: one `now`, one state of the tiers, and one budget from which everything is paid."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 
-from app.domain.asking import Budget
+from app.domain.asking import Bill, Budget
 from app.domain.tiers import Freshness
+from app.store.tally import Tally
 from app.store.tiers import TierKeeper
+
+QUIET_TURNS = 10
+"""Turns of the event loop in which what was read of the catalog has led to all further questions: four were needed."""
 
 
 class Moment:
     """Shared by all readers of a request; now: microseconds."""
 
-    def __init__(self, tiers: TierKeeper, budget: Budget, now: int) -> None:
+    def __init__(self, tiers: TierKeeper, budget: Budget, now: int, tally: Tally) -> None:
         self._tiers = tiers
+        self._tally = tally
         self._freshness: asyncio.Task[Freshness] | None = None
+        self._bills: list[Bill] = []
+        self._payment: asyncio.Task[int] | None = None
         self.budget = budget
         self.now = now
 
@@ -23,6 +30,24 @@ class Moment:
             self._freshness = asyncio.ensure_future(self._tiers.freshness())
         return await self._freshness
 
-    def charge(self, prices: Iterable[int], hint: Callable[[], str]) -> None:
-        """BadInput where the request as a whole would cost too much."""
-        self.budget.charge(sum(prices), hint)
+    async def pay(self, *bills: Bill) -> int:
+        """How much coarser than wanted it must be. Returns when everything that the request asks for is priced, so that
+        nothing at all is read for one that is refused; BadInput for all of it where it costs too much."""
+        self._bills += bills
+        if self._payment is None:
+            self._payment = asyncio.ensure_future(self._pay())
+        return await self._payment
+
+    async def _pay(self) -> int:
+        await self._everything_asked()
+        bills: Sequence[Bill] = self._bills
+        self._bills, self._payment = [], None
+        return self.budget.charge(bills)
+
+    async def _everything_asked(self) -> None:
+        """Until nothing more is asked of the catalog. Should a field come later, it is priced by itself."""
+        quiet = 0
+        while quiet < QUIET_TURNS:
+            await self._tally.idle.wait()
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if self._tally.idle.is_set() else 0

@@ -1,6 +1,7 @@
 """The plant's structure: answers in key order, null or empty where something is not there or not to be seen."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from app.domain.addresses import is_code
@@ -85,9 +86,14 @@ class PlantReader:
     async def labels_by_series(self, ids: Sequence[SeriesId]) -> list[list[Label]]:
         return grouped(ids, await self._series.labels_by_series(ids))
 
-    async def latest_by_series(self, ids: Sequence[SeriesId]) -> list[Reading | None]:
-        found = dict(await self._series.latest_by_series(ids))
-        return [found.get(number) for number in ids]
+    async def latest_by_series(self, series: Sequence[Series]) -> list[Reading | None]:
+        """The newest reading of every series, in the unit that is shown."""
+        found = dict(await self._series.latest_by_series([each.id for each in series]))
+        return [_told(each, found[each.id]) if each.id in found else None for each in series]
+
+
+def _told(series: Series, reading: Reading) -> Reading:
+    return replace(reading, value=series.shown.conversion.value(reading.value))
 
 
 def _paths(asked: Iterable[str]) -> list[str]:

@@ -10,8 +10,9 @@ import isodate
 import numpy as np
 
 from app.domain import calendar_plan, tiers
-from app.domain.calendar import CalendarStep, edges
-from app.domain.calendar_plan import CalendarPlan, plan_calendar
+from app.domain.asking import Bill
+from app.domain.calendar import CalendarStep, edges, kept_days
+from app.domain.calendar_plan import CalendarPlan, plan_calendar, plan_shifted
 from app.domain.counters import Drops
 from app.domain.filling import Fill, spread
 from app.domain.finality import NO_REVISIONS, Revisions
@@ -19,6 +20,7 @@ from app.domain.instants import width
 from app.domain.model import MetricKind, PlantCalendar, Series, SeriesId
 from app.domain.spans import Span
 from app.domain.tiers import Freshness, Plan, plan_buckets
+from app.domain.units import Shown
 from app.read.columns import Buckets, Counts
 from app.read.moment import Moment
 from app.store.buckets import BucketReader, Columns
@@ -28,6 +30,7 @@ from app.store.last_values import LastValues
 from app.store.revisions import RevisionReader
 
 COUNTS = frozenset({"good", "uncertain"})
+EXTREMES = frozenset({"minimum", "maximum"})
 REVISIONS = "revisions"
 INCREASE = "increase"
 USUAL_STEPS = [timedelta(seconds=s) for s in (1, 10, 60, 300, 900, 3_600, 21_600, 86_400, 604_800)]
@@ -36,21 +39,29 @@ AnyPlan = Plan | CalendarPlan
 
 
 class BucketKey(NamedTuple):
-    """Buckets of one series: range, a fixed step (microseconds) or one of the calendar, how empty ones are filled, and
-    what is looked at: measures, REVISIONS and INCREASE."""
+    """Buckets of one series: range, a fixed step (microseconds) or one of the calendar, how empty ones are filled,
+    what is looked at (measures, REVISIONS and INCREASE), and the unit, where it is not the one that is shown anyhow."""
 
     series: Series
     asked: Span
     step: int | CalendarStep
     fill: Fill
     looked_at: frozenset[str]
+    asked_unit: Shown | None = None
+    offset: int | None = None
+    """Microseconds: what is answered for `[start, end)` was read so much later."""
+
+    @property
+    def shown(self) -> Shown:
+        return self.asked_unit or self.series.shown
 
     @property
     def measures(self) -> frozenset[str]:
         """What must be read for it."""
         carried = {"last"} if self.fill is Fill.PREVIOUS else set()
         grown = {"first", "last", "last_at"} if self.counts else set()
-        return (COUNTS | self.looked_at | carried | grown) - {REVISIONS, INCREASE}
+        turned = EXTREMES if self.shown.conversion.turns and self.looked_at & EXTREMES else set()
+        return (COUNTS | self.looked_at | carried | grown | turned) - {REVISIONS, INCREASE}
 
     @property
     def counts(self) -> bool:
@@ -82,7 +93,8 @@ class StepReader:
         """The buckets of every key, in key order."""
         fresh = await self._moment.fresh()
         plans = _plans(keys, fresh)
-        self._moment.charge(_prices(keys, plans), lambda: self._fitting_step(keys, fresh))
+        rows = sum(_prices(keys, plans))
+        await self._moment.pay(Bill(lambda _: rows, lambda left: _fitting_step(keys, fresh, left)))
         found = await self._columns(keys, plans)
         # After the buckets: what changed between the statements is called revised a moment early, never late, and a
         # drop that came after its bucket was read is left out of it.
@@ -96,7 +108,7 @@ class StepReader:
                 columns = spread(columns, _starts(plan, self._moment.now))
             answers.append(
                 Buckets(
-                    key.series.shown_unit,
+                    key.shown.unit,
                     plan.tier,
                     _ends(plan, columns["start"].astype(np.int64)),
                     self._moment.now,
@@ -107,6 +119,8 @@ class StepReader:
                     key.fill,
                     previous.get((key.series.id, _span(plan).start), np.nan),
                     drops.get(key.series.id),
+                    key.shown.conversion,
+                    key.offset or 0,
                 )
             )
         return answers
@@ -114,24 +128,25 @@ class StepReader:
     async def _columns(self, keys: Sequence[BucketKey], plans: Sequence[AnyPlan]) -> list[Columns | None]:
         """In key order; None for a series without rows."""
         fixed: dict[Plan, list[int]] = defaultdict(list)
-        calendar: dict[tuple[CalendarStep, Span], list[int]] = defaultdict(list)
+        others: dict[tuple[int | CalendarStep, Span], list[int]] = defaultdict(list)
         for place, (key, plan) in enumerate(zip(keys, plans, strict=True)):
             if isinstance(plan, Plan):
                 fixed[plan].append(place)
-            elif isinstance(key.step, CalendarStep):
-                calendar[key.step, key.asked].append(place)
+            else:
+                others[key.step, key.asked].append(place)
         found: list[Columns | None] = [None] * len(keys)
         for plan, places in fixed.items():
             ids, measures = _wanted(keys, places)
             answer = await self._buckets.buckets_by_series(ids, plan, measures)
             for place in places:
                 found[place] = answer.get(keys[place].series.id)
-        for places in calendar.values():
-            groups: dict[PlantCalendar, tuple[dict[SeriesId, None], CalendarPlan]] = {}
+        for places in others.values():
+            groups: dict[PlantCalendar | int, tuple[dict[SeriesId, None], CalendarPlan]] = {}
             for place in places:
-                plan = plans[place]
+                key, plan = keys[place], plans[place]
                 if isinstance(plan, CalendarPlan):
-                    groups.setdefault(keys[place].series.calendar, ({}, plan))[0][keys[place].series.id] = None
+                    edges_of = key.series.calendar if key.offset is None else key.offset
+                    groups.setdefault(edges_of, ({}, plan))[0][key.series.id] = None
             _, measures = _wanted(keys, places)
             wanted = [(list(ids), plan) for ids, plan in groups.values()]
             answer = await self._calendars.buckets_by_series(wanted, measures)
@@ -168,13 +183,13 @@ class StepReader:
         series = {keys[place].series.id: keys[place].series for place in wanted}
         return await self._events.events(list(series.values()), _around(plans, wanted), fresh)
 
-    def _fitting_step(self, keys: Sequence[BucketKey], fresh: Freshness) -> str:
-        left = self._moment.budget.limit - self._moment.budget.spent
-        for step in USUAL_STEPS:
-            longer = [key._replace(step=width(step)) for key in keys]
-            if sum(_prices(longer, _plans(longer, fresh))) <= left:
-                return f"The smallest usual step that fits is {isodate.duration_isoformat(step)}."
-        return "No step fits: ask for a shorter range or fewer series."
+
+def _fitting_step(keys: Sequence[BucketKey], fresh: Freshness, left: int) -> str:
+    for step in USUAL_STEPS:
+        longer = [key._replace(step=width(step)) for key in keys]
+        if sum(_prices(longer, _plans(longer, fresh))) <= left:
+            return f"The smallest usual step that fits is {isodate.duration_isoformat(step)}."
+    return "No step fits: ask for a shorter range or fewer series."
 
 
 def _plans(keys: Sequence[BucketKey], fresh: Freshness) -> list[AnyPlan]:
@@ -184,25 +199,38 @@ def _plans(keys: Sequence[BucketKey], fresh: Freshness) -> list[AnyPlan]:
 
     @cache
     def calendar(asked: Span, step: CalendarStep, by: PlantCalendar) -> CalendarPlan:
-        return plan_calendar(edges(step, *by, asked), fresh)
+        found = edges(step, by.time_zone, by.production_day_starts, asked)
+        return plan_calendar(found, fresh, _kept(step, by, found))
 
-    return [
-        calendar(key.asked, key.step, key.series.calendar)
-        if isinstance(key.step, CalendarStep)
-        else fixed(key.asked, key.step)
-        for key in keys
-    ]
+    @cache
+    def shifted(asked: Span, step: int, offset: int) -> CalendarPlan:
+        return plan_shifted(asked, step, offset, fresh)
+
+    def plan(key: BucketKey) -> AnyPlan:
+        if isinstance(key.step, CalendarStep):
+            return calendar(key.asked, key.step, key.series.calendar)
+        if key.offset is not None:
+            return shifted(key.asked, key.step, key.offset)
+        return fixed(key.asked, key.step)
+
+    return [plan(key) for key in keys]
+
+
+def _kept(step: CalendarStep, by: PlantCalendar, found: Counts) -> Counts | None:
+    if by.kept_since is None:
+        return None
+    return kept_days(step, by.time_zone, by.production_day_starts, by.kept_since, Span(int(found[0]), int(found[-1])))
 
 
 def _prices(keys: Sequence[BucketKey], plans: Sequence[AnyPlan]) -> Iterable[int]:
-    """Filled buckets are answered whether there are readings or not."""
+    """Filled buckets are answered whether there are readings or not, and shifted ones are asked for one by one."""
     for key, plan in zip(keys, plans, strict=True):
         interval = key.series.metric.interval if key.series.metric else None
         if isinstance(plan, Plan):
             rows = tiers.price(plan, interval, key.series.received)
         else:
             rows = calendar_plan.price(plan, interval, key.series.received)
-        yield rows if key.fill is Fill.NONE else max(rows, plan.steps)
+        yield rows if key.fill is Fill.NONE and key.offset is None else max(rows, plan.steps)
 
 
 def _wanted(keys: Sequence[BucketKey], places: Sequence[int]) -> tuple[list[SeriesId], set[str]]:

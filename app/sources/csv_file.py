@@ -11,10 +11,13 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.batch import Batch, Decoded, Refusal
+from app.domain.batch import NO_TEXT, Batch, Decoded, Refusal
 from app.domain.limits import Limits, faults
+from app.domain.quality import BAD, GOOD, without_values_bad
 from app.errors import BadInput
 from app.sources.csv_header import CsvFormat, Table, table_of
+from app.sources.csv_statuses import statuses_of
+from app.sources.csv_values import Cells
 
 __all__ = ["CsvFormat", "Part", "read"]
 
@@ -114,32 +117,49 @@ def _decoded(table: Table, rows: list[_Row], limits: Limits) -> tuple[Decoded, i
             refused.add(row, f"the row has {len(row.cells)} cells, and the header {table.width}")
     times, bad = table.clock.instants([row.cells[table.time] for row in fitting])
     timeless = len(bad)
-    bad = dict(faults(times, np.zeros(len(times)), limits)) | bad
+    statuses, without_status = _statuses(table, fitting)
+    bad = without_status | dict(faults(times, np.zeros(len(times)), limits)) | bad
     for at, reason in bad.items():
         refused.add(fitting[at], reason)
     if bad:
         good = [at for at in range(len(fitting)) if at not in bad]
-        fitting, times = [fitting[at] for at in good], times[good]
-    batch = _batch(table, fitting, times, limits, refused)
+        fitting, times, statuses = [fitting[at] for at in good], times[good], statuses[good]
+    batch = _batch(table, fitting, times, statuses, limits, refused)
     return Decoded(batch, refused.in_order(), len(rows) - len(full)), timeless
 
 
-def _batch(table: Table, rows: list[_Row], times: NDArray[np.int64], limits: Limits, refused: _Refused) -> Batch:
+def _statuses(table: Table, rows: list[_Row]) -> tuple[NDArray[np.uint32], dict[int, str]]:
+    if table.quality is None:
+        return np.full(len(rows), GOOD, np.uint32), {}
+    return statuses_of([row.cells[table.quality] for row in rows])
+
+
+def _batch(
+    table: Table,
+    rows: list[_Row],
+    times: NDArray[np.int64],
+    statuses: NDArray[np.uint32],
+    limits: Limits,
+    refused: _Refused,
+) -> Batch:
     """The readings column by column: within a series, in the order of the rows."""
     cells = list(zip(*(row.cells for row in rows), strict=False))
     texts: dict[str, int] = {}
+    read = [column.read(cells[at] if cells else (), texts) for at, column in table.columns.items()]
+    lost = _lost(read, statuses)
     batches = []
-    for place, (at, column) in enumerate(table.columns.items()):
-        found = column.read(cells[at] if cells else (), texts)
+    for place, (column, found) in enumerate(zip(table.columns.values(), read, strict=True)):
         for row, reason in found.refused.items():
             refused.add(rows[row], reason)
+        found = found.and_without_value(lost)
         keep = np.ones(len(found.rows), np.bool_)
         for reading, reason in faults(times[found.rows], found.values, limits):
             refused.add(rows[found.rows[reading]], f"the column {column.name!r}: {reason}")
             keep[reading] = False
         series = np.full(len(found.rows), place, np.int32)
-        batch = Batch((), series, times[found.rows], found.values, found.statuses, found.text)
-        batches.append(batch.only(keep))
+        said = statuses[found.rows]
+        kept = np.where(found.text == NO_TEXT, without_values_bad(found.values, said), said)
+        batches.append(Batch((), series, times[found.rows], found.values, kept, found.text).only(keep))
     return Batch(
         [column.key for column in table.columns.values()],
         np.concatenate([batch.series for batch in batches]),
@@ -149,3 +169,13 @@ def _batch(table: Table, rows: list[_Row], times: NDArray[np.int64], limits: Lim
         np.concatenate([batch.text for batch in batches]),
         list(texts),
     )
+
+
+def _lost(read: list[Cells], statuses: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Rows that say nothing but a bad status: a reading without a value of every column. Beside a value, an empty cell
+    is no reading."""
+    lost = statuses >= BAD
+    for found in read:
+        lost[found.rows] = False
+        lost[list(found.refused)] = False
+    return np.flatnonzero(lost)

@@ -22,7 +22,8 @@ class CsvFormat:
     """How a file is to be read. What is None is found out from its header.
 
     zone: of times that say none. metrics: column to its metric's name and unit; other columns go by their own names.
-    ignore: columns to leave out; those without a name are left out as well.
+    ignore: columns to leave out; those without a name are left out as well. quality: the column with the status of
+    each row's readings, which are good where there is none.
     """
 
     zone: ZoneInfo
@@ -33,6 +34,7 @@ class CsvFormat:
     delimiter: str | None = None
     metrics: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
     ignore: frozenset[str] = frozenset()
+    quality: str | None = None
 
 
 class Table(NamedTuple):
@@ -42,6 +44,7 @@ class Table(NamedTuple):
     delimiter: str
     width: int
     time: int
+    quality: int | None
     clock: TimeColumn
     columns: dict[int, ValueColumn]
 
@@ -69,7 +72,8 @@ def table_of(file: TextIO, name: str, format: CsvFormat) -> Table:
     time = _time_column(header, name, format)
     _check(header, time, name, format)
     columns = _columns(header, time, name, format, decimal_comma=delimiter == ";")
-    return Table(reader, delimiter, len(header), time, TimeColumn(format.zone), columns)
+    quality = None if format.quality is None else header.index(format.quality)
+    return Table(reader, delimiter, len(header), time, quality, TimeColumn(format.zone), columns)
 
 
 def _lines(file: TextIO, name: str) -> Iterator[str]:
@@ -109,11 +113,14 @@ def _time_column(header: Sequence[str], name: str, format: CsvFormat) -> int:
 
 
 def _check(header: Sequence[str], time: int, name: str, format: CsvFormat) -> None:
-    for option, asked in (("--metric", format.metrics), ("--ignore", format.ignore)):
+    quality = () if format.quality is None else (format.quality,)
+    for option, asked in (("--metric", format.metrics), ("--ignore", format.ignore), ("--quality", quality)):
         if unknown := sorted(set(asked).difference(header)):
             raise BadInput(f"{name} has no column {unknown[0]!r}, which {option} names; it has {_listed(header)}.")
     if header[time] in format.metrics:
         raise BadInput(f"The column {header[time]!r} of {name} is its time, and cannot be a metric.")
+    if format.quality is not None and (format.quality == header[time] or format.quality in format.metrics):
+        raise BadInput(f"The column {format.quality!r} of {name} is its quality, and cannot be time or metric as well.")
     for option, code in (("plant", format.plant), ("line", format.line), ("machine", format.machine)):
         if not is_code(code):
             raise BadInput(f"The {option} {code!r} is no code.", "Use up to 64 letters, digits, - and _.")
@@ -126,14 +133,14 @@ def _columns(
     columns: dict[int, ValueColumn] = {}
     taken: set[str] = set()
     for at, column in enumerate(header):
-        if at == time or not column or column in format.ignore:
+        if at == time or not column or column == format.quality or column in format.ignore:
             continue
-        metric, _ = format.metrics.get(column, (column, None))
+        metric, unit = format.metrics.get(column, (column, None))
         if metric in taken:
             raise BadInput(f"{name} has two columns for the metric {metric!r}.", "Use --metric or --ignore.")
         taken.add(metric)
         try:
-            key = series_key(metric, machine, "value")._replace(named=True)
+            key = series_key(metric, machine, "value")._replace(named=True, unit=unit)
         except ValueError as error:
             raise BadInput(f"The column {column[:40]!r} of {name} cannot be a metric: {error}.") from error
         columns[at] = ValueColumn(column, key, decimal_comma=decimal_comma)

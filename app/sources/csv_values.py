@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import orjson
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from app.domain.addresses import SeriesKey
 from app.domain.batch import NO_TEXT
 from app.domain.limits import text_fault
-from app.domain.quality import GOOD, without_values_bad
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _NO_NUMBER = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _PLAIN = frozenset((int, float, type(None)))
+_BOOLEANS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
+"""As spreadsheets and other programs write them: one label each, whichever door they come through."""
 
 
 class Cells(NamedTuple):
@@ -24,9 +25,18 @@ class Cells(NamedTuple):
 
     rows: NDArray[np.int64]
     values: NDArray[np.float64]
-    statuses: NDArray[np.uint32]
     text: NDArray[np.int32]
     refused: dict[int, str]
+
+    def and_without_value(self, rows: NDArray[np.int64]) -> Self:
+        """With these rows as readings of which nothing but the status is known, in the order of the rows."""
+        if not len(rows):
+            return self
+        every = np.concatenate([self.rows, rows])
+        order = np.argsort(every, kind="stable")
+        values = np.concatenate([self.values, np.full(len(rows), np.nan)])
+        text = np.concatenate([self.text, np.full(len(rows), NO_TEXT, np.int32)])
+        return self._replace(rows=every[order], values=values[order], text=text[order])
 
 
 class ValueColumn:
@@ -50,7 +60,7 @@ class ValueColumn:
         rows = np.flatnonzero(~np.isnan(values))
         if len(rows):
             self._discrete = False
-        return Cells(rows, values[rows], np.full(len(rows), GOOD, np.uint32), np.full(len(rows), NO_TEXT, np.int32), {})
+        return Cells(rows, values[rows], np.full(len(rows), NO_TEXT, np.int32), {})
 
     def _numbers(self, cells: Sequence[str]) -> NDArray[np.float64] | None:
         """The cells as numbers, empty ones as NaN; None where one of them is something else, or in doubt."""
@@ -84,7 +94,7 @@ class ValueColumn:
                     if reason := text_fault(cell):
                         refused[at] = f"the column {self.name!r}: {reason}"
                         continue
-                    label = texts.setdefault(cell, len(texts))
+                    label = texts.setdefault(_BOOLEANS.get(cell, cell), len(texts))
                 elif number is None:
                     refused[at] = f"the column {self.name!r} holds numbers, and {cell[:40]!r} is none"
                     continue
@@ -93,10 +103,7 @@ class ValueColumn:
             rows.append(at)
             values.append(value)
             text.append(label)
-        labels, numbers = np.array(text, np.int32), np.array(values, np.float64)
-        good = np.full(len(rows), GOOD, np.uint32)
-        statuses = np.where(labels == NO_TEXT, without_values_bad(numbers, good), good)
-        return Cells(np.array(rows, np.int64), numbers, statuses, labels, refused)
+        return Cells(np.array(rows, np.int64), np.array(values, np.float64), np.array(text, np.int32), refused)
 
     def _number(self, cell: str) -> float | None:
         """A number beyond double precision becomes infinite, which no limit lets pass."""

@@ -6,7 +6,7 @@ from typing import LiteralString
 import numpy as np
 from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 
-from app.domain.calendar_plan import CalendarPlan, Pieces
+from app.domain.calendar_plan import DAYS, CalendarPlan, Pieces
 from app.domain.instants import instant
 from app.domain.model import SeriesId
 from app.domain.tiers import RAW, SOURCES
@@ -33,16 +33,33 @@ class CalendarReader:
         """The wanted columns of every series that has rows, and `start`."""
         chosen = set(wanted)
         names = tuple(name for name in self._measures if name in chosen)
-        pieces = {source: _numbered(groups, source) for source in SOURCES}
-        pieces = {source: found for source, found in pieces.items() if len(found[0])}
-        if not pieces:
+        steps = stepwise(self._measures, names, groups)
+        if steps is None:
             return {}
-        statement = _statement(self._measures, names, {source: _sparse(*found) for source, found in pieces.items()})
+        statement, parameters = steps
+        answer = _list(
+            SQL("array_agg(coalesce({}, {}))").format(Identifier(name), SQL(self._measures[name].missing))
+            for name in names
+        )
+        columns = SQL(COLUMNS).format(columns=answer, steps=statement)
         async with self._database.driver(autocommit=True) as connection:
             cursor = connection.cursor(binary=True)
-            await cursor.execute(statement, _parameters(groups, pieces))
+            await cursor.execute(columns, parameters)
             rows = await cursor.fetchall()
         return {row[0]: in_order(dict(zip(("start", *names), row[1:], strict=True))) for row in rows}
+
+
+def stepwise(
+    known: Mapping[str, Measure], names: Sequence[str], groups: Sequence[Group]
+) -> tuple[Composed, dict[str, object]] | None:
+    """A statement that gives `series_id`, `start` and the named columns of every step that has rows, in this order,
+    and its parameters; None where there is nothing to ask."""
+    pieces = {source: _numbered(groups, source) for source in (*SOURCES, DAYS)}
+    pieces = {source: found for source, found in pieces.items() if len(found[0])}
+    if not pieces:
+        return None
+    sparse = {source: source != DAYS and _sparse(*found) for source, found in pieces.items()}
+    return _statement(known, names, sparse), _parameters(groups, pieces)
 
 
 def _numbered(groups: Sequence[Group], source: str) -> tuple[np.ndarray[tuple[int], np.dtype[np.int32]], Pieces]:
@@ -88,6 +105,13 @@ JOIN unnest(%(series)s, %(groups)s) AS wanted (series_id, number) USING (series_
 JOIN unnest({groups}, {starts}, {steps}) AS piece (number, bucket, step) USING (number, bucket)
 WHERE tier.series_id = ANY(%(series)s) AND bucket >= {first} AND bucket < {last} {each}
 """
+# Days of other clocks lie in the same table: what a row ends with belongs to its key.
+LOCAL_DAYS: LiteralString = """
+SELECT day.series_id, piece.step AS start, {columns} FROM local_days AS day
+JOIN unnest(%(series)s, %(groups)s) AS wanted (series_id, number) USING (series_id)
+JOIN unnest({groups}, {starts}, {ends}, {steps}) AS piece (number, bucket, ends, step) USING (number, bucket, ends)
+WHERE day.series_id = ANY(%(series)s) AND bucket >= {first} AND bucket < {last}
+"""
 # An aggregate of its own for each series and piece: the index is asked for exactly these rows.
 READINGS: LiteralString = """
 SELECT wanted.series_id, piece.step AS start, {names}
@@ -100,7 +124,7 @@ CROSS JOIN LATERAL (
     HAVING count(*) > 0
 ) AS part
 """
-
+COLUMNS: LiteralString = "SELECT series_id, array_agg(start), {columns} FROM ({steps}) AS step GROUP BY series_id"
 
 PARTS = ("groups", "starts", "ends", "steps", "first", "last")
 
@@ -115,17 +139,15 @@ def _statement(known: Mapping[str, Measure], names: Sequence[str], sparse: Mappi
         given = {part: Placeholder(f"{part}_{source}") for part in PARTS}
         if source == RAW:
             branches.append(SQL(READINGS).format(columns=made, names=plain, **given))
+        elif source == DAYS:
+            branches.append(SQL(LOCAL_DAYS).format(columns=plain, **given))
         else:
             each = SQL("AND bucket = ANY({})").format(Placeholder(f"each_{source}")) if few else SQL("")
             table = Identifier(TABLES[source])
             branches.append(SQL(TIER).format(columns=plain, table=table, each=each, **given))
-    answer = _list(
-        SQL("array_agg(coalesce({}, {}))").format(Identifier(name), SQL(known[name].missing)) for name in names
-    )
     return SQL(
-        "SELECT series_id, array_agg(start), {} FROM (SELECT series_id, start, {} FROM ({}) AS part"
-        " GROUP BY series_id, start ORDER BY series_id, start) AS step GROUP BY series_id"
-    ).format(answer, whole, SQL(" UNION ALL ").join(branches))
+        "SELECT series_id, start, {} FROM ({}) AS part GROUP BY series_id, start ORDER BY series_id, start"
+    ).format(whole, SQL(" UNION ALL ").join(branches))
 
 
 def _list(parts: Iterable[Composable]) -> Composed:

@@ -1,8 +1,9 @@
-"""The way to the database: one pool of connections, for transactions and for statements by themselves."""
+"""The way to the database: pools of connections, for transactions and for statements by themselves."""
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
+from datetime import timedelta
 from typing import Any, cast
 
 import psycopg
@@ -14,15 +15,21 @@ from app.store import columns
 from app.store.address import database_url
 from app.store.engines import Connection, Engine, Plain, Timescale
 from app.store.server_kind import ServerKind, server_kind, unsupported
-from app.store.trouble import translated
+from app.store.tally import TalliedCursor, under_way
+from app.store.trouble import answered_in_time, translated
 
 RESTED_SECONDS = 1.0
 
 
 class Database:
-    """A pool of connections to one database on one engine."""
+    """A pool of connections to one database on one engine.
 
-    def __init__(self, pool: AsyncEngine, engine: Engine, kind: ServerKind) -> None:
+    `timed` is the same database for those who ask: on connections of their own, so that they never keep a writer
+    waiting, and with an end that the server itself puts to what takes too long, even if nobody is left to stop it.
+    """
+
+    def __init__(self, pool: AsyncEngine, engine: Engine, kind: ServerKind, timed: AsyncEngine | None = None) -> None:
+        self.timed = _Timed(timed, engine, kind) if timed else self
         self._pool = pool
         self._single = pool.execution_options(isolation_level="AUTOCOMMIT")
         self.engine = engine
@@ -31,14 +38,14 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:
         """A transaction for SQLAlchemy statements: committed at the end, rolled back on an error."""
-        with translated():
+        with self._trouble(), under_way():
             async with self._pool.connect() as connection, _left_if_useless(connection), connection.begin():
                 yield connection
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[Transaction]:
         """For statements that only read, each by itself: no BEGIN and COMMIT around them."""
-        with translated():
+        with self._trouble(), under_way():
             async with self._single.connect() as connection:
                 yield connection
 
@@ -48,7 +55,7 @@ class Database:
 
         Without `autocommit` the statements are one transaction, as with `begin`; with it, each stands by itself.
         """
-        with translated():
+        with self._trouble(), under_way():
             async with (self._single if autocommit else self._pool).connect() as borrowed, _left_if_useless(borrowed):
                 connection = await _underneath(borrowed)
                 yield connection
@@ -60,27 +67,53 @@ class Database:
         async with self.asking() as connection:
             await connection.exec_driver_sql("SELECT 1")
 
+    def _trouble(self) -> AbstractContextManager[None]:
+        return translated()
+
+
+class _Timed(Database):
+    def _trouble(self) -> AbstractContextManager[None]:
+        return answered_in_time()
+
 
 @asynccontextmanager
-async def open_database(text: str, *, pool: int = 8) -> AsyncIterator[Database]:
-    """Connects, refuses servers that are not supported, and closes the pool in the end."""
-    engine = create_async_engine(
-        database_url(text),
-        pool_size=pool,
-        max_overflow=0,
-        pool_timeout=10,
-        connect_args={"prepare_threshold": 3, "connect_timeout": 10, "options": "-c timezone=UTC"},
-    )
-    sqlalchemy.event.listen(engine.sync_engine, "connect", _teach_columns)
-    sqlalchemy.event.listen(engine.sync_engine, "checkin", _note_rest)
-    sqlalchemy.event.listen(engine.sync_engine, "checkout", _wake)
+async def open_database(
+    text: str, *, pool: int = 8, patience: timedelta = timedelta(seconds=30)
+) -> AsyncIterator[Database]:
+    """Connects, refuses servers that are not supported, and closes the pools in the end.
+
+    Each of the two pools has up to `pool` connections; statements of those who ask may take as long as `patience`.
+    """
+    whole = _pool(text, pool)
+    timed = _pool(text, pool, f"-c statement_timeout={-(-patience // timedelta(milliseconds=1))}")
     try:
-        kind = await server_kind(engine)
+        kind = await server_kind(whole)
         if fault := unsupported(kind):
             raise fault
-        yield Database(engine, Timescale(kind.extension) if kind.timescale else Plain(), kind)
+        engine = Timescale(kind.extension) if kind.timescale else Plain()
+        yield Database(whole, engine, kind, timed)
     finally:
-        await engine.dispose()
+        await whole.dispose()
+        await timed.dispose()
+
+
+def _pool(text: str, size: int, options: str = "") -> AsyncEngine:
+    made = create_async_engine(
+        database_url(text),
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=10,
+        connect_args={
+            "prepare_threshold": 3,
+            "connect_timeout": 10,
+            "cursor_factory": TalliedCursor,
+            "options": f"-c timezone=UTC {options}".rstrip(),
+        },
+    )
+    sqlalchemy.event.listen(made.sync_engine, "connect", _teach_columns)
+    sqlalchemy.event.listen(made.sync_engine, "checkin", _note_rest)
+    sqlalchemy.event.listen(made.sync_engine, "checkout", _wake)
+    return made
 
 
 @asynccontextmanager

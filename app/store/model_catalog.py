@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection as Transaction
 
 from app.domain.model import MetricKind
 from app.domain.model_conflicts import Learnt
+from app.domain.new_counters import NewCounter
 from app.domain.plant_model import Change, Fields, Noun, Path, PlantModel, same
 from app.store.database import Database
 from app.store.registration import CATALOG_LOCK
@@ -77,6 +78,11 @@ class ModelCatalog:
             codes = learnt.setdefault(row.name, {})
             codes[row.code] = codes.get(row.code, frozenset()) | {row.text}
         return learnt
+
+    async def to_be_scanned(self, names: Sequence[str]) -> list[NewCounter]:
+        """Of these metrics, those that have series, by name."""
+        rows = await self._transaction.execute(_TO_BE_SCANNED, {"names": list(names)})
+        return [NewCounter(*row) for row in rows]
 
     async def write(self, changes: Sequence[Change]) -> None:
         """Makes the changes, which are about what `read` read; each noun after those that it needs."""
@@ -233,6 +239,17 @@ class ModelCatalog:
 
 
 _APART = frozenset({"labels", "metrics", "machines"})
+# The coarsest tier tells of raw readings that are gone: they go once it holds them, and nothing is kept for longer.
+_TO_BE_SCANNED = sa.text(
+    """
+    SELECT metrics.name, count(*), count(*) FILTER (WHERE EXISTS (
+        SELECT FROM readings_6h WHERE readings_6h.series_id = series.id AND readings_6h.bucket < raw.gone_before
+    )), raw.gone_before
+    FROM metrics JOIN series ON series.metric_id = metrics.id JOIN tiers AS raw ON raw.name = 'RAW'
+    WHERE metrics.name = ANY(CAST(:names AS text[]))
+    GROUP BY metrics.name, raw.gone_before ORDER BY metrics.name
+    """
+)
 _LINES = sa.select(lines, plants.c.code.label("plant")).join(plants).order_by(lines.c.id)
 _MACHINES = (
     sa.select(machines, lines.c.code.label("line"), plants.c.code.label("plant"), machine_types.c.name.label("type"))

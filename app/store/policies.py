@@ -6,7 +6,7 @@ from typing import LiteralString
 
 from app.domain.instants import instant, microseconds, width
 from app.domain.policy import Policy, check_policies
-from app.domain.tiers import LONG_AGO, SOURCES
+from app.domain.tiers import LONG_AGO, SOURCES, TIERS
 from app.errors import BadInput
 from app.store.database import Database
 from app.store.engines import CHUNK, TABLES
@@ -18,6 +18,8 @@ SELECT (SELECT min(watermark) FROM tiers WHERE name <> 'RAW'), gone_before FROM 
 """
 # Writers hold this row FOR SHARE: no batch that is open brings rows back into what goes, and none that comes later may.
 GO: LiteralString = "UPDATE tiers SET gone_before = greatest(gone_before, %s) WHERE name = %s"
+# Local days live as long as the coarsest tier.
+DAYS_GO: LiteralString = "DELETE FROM local_days WHERE ends <= %s"
 NOTED: LiteralString = "SELECT EXISTS (SELECT FROM touched WHERE starts < %s)"
 
 
@@ -64,6 +66,8 @@ class PolicyStore:
             edge = instant(max(min(microseconds(before), microseconds(watermark)) // chunk * chunk, LONG_AGO))
             if edge > gone:
                 await connection.execute(GO, (edge, name))
+                if name == TIERS[-1].name:
+                    await connection.execute(DAYS_GO, (edge,))
             noted = (await (await connection.execute(NOTED, (max(edge, gone),))).fetchall())[0][0]
             if noted or not await self._database.engine.drop_before(connection, TABLES[name], max(edge, gone)):
                 return []

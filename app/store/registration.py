@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -28,6 +29,13 @@ class Claim:
     series_id: SeriesId | None
 
 
+class HeldUnits(NamedTuple):
+    """The unit of a metric, and the one of its readings on a machine, if there are any."""
+
+    metric: str
+    readings: str | None
+
+
 class Registration:
     """Finds series by their keys and registers those that are new."""
 
@@ -46,8 +54,9 @@ class Registration:
                 known |= await self._register(transaction, [key for key in new if key not in known])
         return known
 
-    async def give_units(self, units: Mapping[str, str]) -> dict[str, str]:
-        """Sets the unit of metrics that have none, making those that are missing; returns the ones in another unit."""
+    async def give_units(self, machine: str, units: Mapping[str, str]) -> dict[str, HeldUnits]:
+        """Sets the unit of metrics that have none, making those that are missing; returns which ones the metrics and
+        the readings of a machine (plant/line/machine) then have, by metric."""
         if not units:
             return {}
         rows = [
@@ -63,10 +72,22 @@ class Registration:
                 ),
                 rows,
             )
-            found = await transaction.execute(
-                sa.select(metrics.c.name, metrics.c.unit).where(one_of(metrics.c.name, units))
+            of_machine = sa.and_(
+                series.c.metric_id == metrics.c.id,
+                series.c.machine_id.in_(
+                    sa.select(machines.c.id)
+                    .join(lines, lines.c.id == machines.c.line_id)
+                    .join(plants, plants.c.id == lines.c.plant_id)
+                    .where(sa.literal(machine) == MACHINE_PATH)
+                ),
             )
-            return {name: unit for name, unit in found if unit != units[name]}
+            in_readings = sa.case((series.c.id.is_not(None), sa.func.coalesce(series.c.unit, metrics.c.unit)))
+            found = await transaction.execute(
+                sa.select(metrics.c.name, metrics.c.unit, in_readings)
+                .select_from(sa.outerjoin(metrics, series, of_machine))
+                .where(one_of(metrics.c.name, units))
+            )
+            return {name: HeldUnits(*held) for name, *held in found}
 
     async def _register(self, transaction: Transaction, keys: Sequence[SeriesKey]) -> dict[SeriesKey, SeriesId]:
         if not keys:
@@ -89,6 +110,7 @@ class Registration:
                 "machine_id": mapped.machine_id if mapped else None,
                 "metric_id": mapped.metric_id if mapped else None,
                 "unmapped_reason": reason,
+                "unit": key.unit,
             }
         await transaction.execute(insert(series).on_conflict_do_nothing(), list(rows.values()))
         return await _known(transaction, keys)

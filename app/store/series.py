@@ -6,15 +6,21 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Row, Select
 
+from app.domain.instants import microseconds
 from app.domain.model import Label, MachineId, PlantCalendar, PlantId, Reading, Series, SeriesId
 from app.domain.quality import unsigned
 from app.store.catalog import metric_of
 from app.store.database import Database
 from app.store.keys import one_of
-from app.store.tables import latest, lines, machines, metric_labels, metrics, plants, series, series_labels
+from app.store.tables import kept_days, latest, lines, machines, metric_labels, metrics, plants, series, series_labels
 
 _METRIC = {column.name: column.label(f"its_{column.name}") for column in metrics.c}
 _RECEIVED: ColumnElement[int] = sa.func.coalesce(latest.c.received, 0)
+_LIVES_BY = sa.and_(
+    kept_days.c.series_id == series.c.id,
+    kept_days.c.time_zone == sa.func.coalesce(plants.c.time_zone, PlantCalendar().time_zone),
+    kept_days.c.production_day_starts == sa.func.coalesce(plants.c.production_day_starts, sa.text("time '00:00'")),
+)
 Busyness = tuple[int, int]
 """Readings received and series id: where a page of unmapped series ends."""
 
@@ -57,7 +63,7 @@ class SeriesCatalog:
         own = sa.select(series_labels.c.series_id, series_labels.c.code, series_labels.c.text).where(
             one_of(series_labels.c.series_id, ids)
         )
-        both = sa.union_all(of_metric, own).subquery()
+        both = sa.union(of_metric, own).subquery()
         return [(row.id, Label(row.code, row.text)) for row in await self._all(sa.select(both).order_by(both.c.code))]
 
     async def latest_by_series(self, ids: Sequence[SeriesId]) -> list[tuple[SeriesId, Reading]]:
@@ -96,6 +102,7 @@ def _select(scope: PlantId | None) -> Select[tuple[object, ...]]:
             _RECEIVED.label("received"),
             plants.c.time_zone,
             plants.c.production_day_starts,
+            kept_days.c.since.label("kept_since"),
             *_METRIC.values(),
         )
         .outerjoin(latest, latest.c.series_id == series.c.id)
@@ -103,6 +110,7 @@ def _select(scope: PlantId | None) -> Select[tuple[object, ...]]:
         .outerjoin(machines, machines.c.id == series.c.machine_id)
         .outerjoin(lines, lines.c.id == machines.c.line_id)
         .outerjoin(plants, plants.c.id == lines.c.plant_id)
+        .outerjoin(kept_days, _LIVES_BY)
     )
     return query if scope is None else query.where(lines.c.plant_id == scope)
 
@@ -114,7 +122,10 @@ def _unmapped(query: Select[tuple[object, ...]], search: str | None) -> Select[t
 
 def _series(row: Row[tuple[object, ...]]) -> Series:
     metric = metric_of({name: row._mapping[label] for name, label in _METRIC.items()}) if row.metric_id else None
-    calendar = PlantCalendar(row.time_zone, row.production_day_starts) if row.plant_id else PlantCalendar()
+    kept_since = microseconds(row.kept_since) if row.kept_since else None
+    calendar = PlantCalendar(kept_since=kept_since)
+    if row.plant_id:
+        calendar = PlantCalendar(row.time_zone, row.production_day_starts, kept_since)
     return Series(
         row.id, row.source, metric, row.machine_id, row.plant_id, row.unmapped_reason, row.unit, row.received, calendar
     )

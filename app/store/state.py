@@ -1,7 +1,7 @@
 """The state of the store as its operator asks for it: watermarks, notes, sizes, chunks and jobs."""
 
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 
 from app.domain.instants import microseconds
 from app.domain.tiers import TIERS
@@ -16,6 +16,28 @@ SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
 WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND NOT relispartition
     AND relname NOT LIKE 'readings%%'
 """
+
+
+# The coarsest tier tells of raw readings that were gone already: nothing is kept for longer.
+COUNTERS: LiteralString = """
+SELECT count(scan.series_id), count(*) - count(scan.series_id), count(cut.since), max(cut.since)
+FROM series JOIN metrics ON metrics.id = series.metric_id AND metrics.kind = 'COUNTER'
+LEFT JOIN counter_scans AS scan ON scan.series_id = series.id
+LEFT JOIN LATERAL (
+    SELECT scan.known_since AS since FROM readings_6h
+    WHERE readings_6h.series_id = series.id AND readings_6h.bucket < scan.known_since LIMIT 1
+) AS cut ON true
+"""
+
+
+class CounterState(NamedTuple):
+    """Series that are counters: how many were scanned for drops, how many will be, and how many of the scanned had
+    readings before their scan could look at any, with the latest instant (microseconds) since when drops are known."""
+
+    scanned: int
+    waiting: int
+    cut: int
+    known_since: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +73,9 @@ class StateReader:
             chunks, compressed = await engine.chunk_counts(connection)
         watermarks = {tier.name: microseconds(found[tier.name]) for tier in TIERS}
         return State(self._database.kind.sentence, watermarks, notes, seconds, sizes, chunks, compressed, jobs)
+
+    async def counters(self) -> CounterState:
+        """What is known of counters' drops; apart, for it looks at every counter."""
+        async with self._database.driver(autocommit=True) as connection:
+            scanned, waiting, cut, since = (await (await connection.execute(COUNTERS)).fetchall())[0]
+        return CounterState(scanned, waiting, cut, microseconds(since) if since else None)

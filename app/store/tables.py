@@ -222,6 +222,26 @@ counter_scans = Table(
     _instant("known_since"),
 )
 
+local_days = Table(
+    "local_days",
+    metadata,
+    Column("series_id", Integer, primary_key=True, autoincrement=False),
+    Column("bucket", DateTime(timezone=True), primary_key=True),
+    Column("ends", DateTime(timezone=True), primary_key=True),
+    *(Column(name, BigInteger, nullable=False) for name in ("good", "uncertain", "bad")),
+    *(Column(name, Double) for name in ("sum", "minimum", "maximum", "first", "last")),
+    *(_instant(name, nullable=True) for name in ("first_at", "last_at", "minimum_at", "maximum_at")),
+)
+
+kept_days = Table(
+    "kept_days",
+    metadata,
+    Column("series_id", Integer, primary_key=True, autoincrement=False),
+    Column("time_zone", Text, nullable=False),
+    Column("production_day_starts", Time, nullable=False),
+    _instant("since"),
+)
+
 jobs = Table(
     "jobs",
     metadata,

@@ -1,18 +1,20 @@
 """The rollup tiers' state: the watermarks behind which they are materialised, and the notes of what changed there."""
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from itertools import groupby
 from typing import LiteralString, NamedTuple
 
 import psycopg
 
 from app.domain.instants import instant, microseconds, width
 from app.domain.model import SeriesId
-from app.domain.spans import Span, merged, overlapping, widened
+from app.domain.spans import Span, merged, overlapping, widened, without
 from app.domain.tiers import MINUTES, TIERS, Freshness
 from app.store.counter_scan import CounterScan
 from app.store.database import Database
 from app.store.engines import CHUNK, Connection
+from app.store.local_days import Clocks, LocalDays
 
 _ONE_WORKER = 7_463_002
 
@@ -68,9 +70,10 @@ class TierKeeper:
             if connection is None:
                 return None
             turn = _Turn(self._database, connection, await self.freshness())
-            await turn.find_counters()
+            await turn.begin()
             await turn.settle_touched()
             await turn.move_watermarks(to // MINUTES.width * MINUTES.width)
+            await turn.adopt_days(await self.freshness())
             return Advance(turn.spans, turn.errors)
 
     @asynccontextmanager
@@ -98,12 +101,15 @@ class _Turn:
         self._watermarks = fresh.watermarks
         self._counters = CounterScan(database)
         self._counter_ids: list[SeriesId] = []
+        self._days = LocalDays(database)
+        self._clocks: list[Clocks] = []
         self.spans = 0
         self.errors: list[str] = []
 
-    async def find_counters(self) -> None:
-        """Those that became counters since the last turn are scanned."""
+    async def begin(self) -> None:
+        """Who is a counter, those being scanned that became one since the last turn, and who lives by which clocks."""
         self._counter_ids = await self._counters.counters(self._fresh)
+        self._clocks = await self._days.clocks()
 
     async def settle_touched(self) -> None:
         """Notes are taken, refreshed in every tier, and removed; a crash in between repeats a refresh."""
@@ -111,9 +117,11 @@ class _Turn:
         notes = {
             number: Span(microseconds(starts), microseconds(ends)) for number, starts, ends in await cursor.fetchall()
         }
-        for span in merged(notes.values()):
-            if await self._refreshed(span):
-                settled = [number for number, note in notes.items() if span.start <= note.start < span.end]
+        # A week at a time: its days are made once, however many notes there are in it.
+        for _, week in groupby(merged(notes.values()), key=lambda span: span.start // width(CHUNK)):
+            spans = [span for span in week if await self._refreshed(span)]
+            if spans and await self._days_made(spans):
+                settled = [number for number, note in notes.items() if overlapping(spans, note.start, note.start + 1)]
                 await self._connection.execute(FORGET, (settled,))
 
     async def move_watermarks(self, to: int) -> None:
@@ -126,35 +134,59 @@ class _Turn:
         self._watermarks = Freshness.at(intended).watermarks
         # For what is looked up before a span: everything there is refreshed by the time that the span is.
         self._fresh = self._fresh._replace(watermarks=self._watermarks)
-        for span in await self._with_rows(Span(before[0], intended)):
-            if not await self._refreshed(span):
+        for span in await self._with_rows(Span(before[0], intended), and_next=True):
+            if not (await self._refreshed(span) and await self._days_made([span])):
                 # Nobody else's series wait for it: the watermark moves on, and this span is noted as stale.
                 await self._connection.execute(NOTE, (instant(span.start), instant(span.end)))
         await self._connection.execute(PUBLISH, (_NAMES, [instant(reached) for reached in self._watermarks]))
 
     async def _refreshed(self, span: Span) -> bool:
         """Brings every tier up to date there, the finest first; false, and the reason kept, where one cannot be."""
-        try:
+        with self._noticed(span) as failed:
             for tier, watermark in zip(TIERS, self._watermarks, strict=True):
                 whole = widened(span, tier.width)
                 for part in await self._with_rows(Span(whole.start, min(whole.end, watermark))):
                     await self._database.engine.refresh(self._connection, tier, instant(part.start), instant(part.end))
             for part in await self._with_rows(span):
                 await self._counters.examine(self._counter_ids, part, self._watermarks[0], self._fresh)
+            self.spans += 1
+        return not failed
+
+    async def _days_made(self, spans: Sequence[Span]) -> bool:
+        """Makes the days that meet these spans, whose tiers are refreshed; false as above."""
+        whole = Span(spans[0].start, spans[-1].end)
+        with self._noticed(whole) as failed:
+            settled = self._fresh._replace(touched=tuple(without(self._fresh.touched, spans)))
+            for part in await self._with_rows(whole, and_next=True):
+                await self._days.refresh(self._clocks, part, settled)
+        return not failed
+
+    @contextmanager
+    def _noticed(self, span: Span) -> Iterator[list[str]]:
+        """What goes wrong there is kept and handed out; a server that goes away ends the turn."""
+        failed: list[str] = []
+        try:
+            yield failed
         except psycopg.Error as error:
             if self._connection.broken or self._connection.closed:
                 raise
-            self.errors.append(f"{instant(span.start):%Y-%m-%d %H:%M} to {instant(span.end):%Y-%m-%d %H:%M}: {error}")
-            return False
-        self.spans += 1
-        return True
+            failed.append(f"{instant(span.start):%Y-%m-%d %H:%M} to {instant(span.end):%Y-%m-%d %H:%M}: {error}")
+            self.errors += failed
 
-    async def _with_rows(self, span: Span) -> list[Span]:
+    async def adopt_days(self, freshness: Freshness) -> None:
+        """After all is refreshed, the days of series that are new to their clocks; until then they are put together
+        when they are read."""
+        for clocks in self._clocks:
+            if clocks.since is None:
+                await self._days.adopt(clocks, freshness)
+
+    async def _with_rows(self, span: Span, *, and_next: bool = False) -> list[Span]:
         """The parts of a span that lie in chunks, a chunk at a time: a refresh of years would be one huge transaction,
-        and one of centuries without readings is nothing to do."""
-        numbers = sorted(await self._database.engine.chunks(self._connection))
-        chunk = width(CHUNK)
-        return overlapping(_chunks(numbers, chunk), *span)
+        and one of centuries without readings is nothing to do. In the chunk after one with rows local days end."""
+        numbers = await self._database.engine.chunks(self._connection)
+        if and_next:
+            numbers |= {number + 1 for number in numbers}
+        return overlapping(_chunks(sorted(numbers), width(CHUNK)), *span)
 
 
 def _chunks(numbers: Iterable[int], chunk: int) -> Iterable[Span]:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import psycopg
 import sqlalchemy
 
-from app.errors import StoreUnavailable
+from app.errors import StoreUnavailable, TooSlow
 
 LATER = "Send it again: what is stored already does no harm. The service goes on by itself when the database is back."
 AT_FIRST = "Start the database, or correct LINEGRAPH_DATABASE_URL."
@@ -28,6 +28,18 @@ def translated(hint: str = LATER) -> Iterator[None]:
         ):
             raise StoreUnavailable(f"The database is not available: {_first_line(cause)}.", hint) from error
         raise
+
+
+@contextmanager
+def answered_in_time() -> Iterator[None]:
+    """As `translated`, for those who ask: TooSlow where the server has put an end to a statement."""
+    with translated():
+        try:
+            yield
+        except (psycopg.errors.QueryCanceled, sqlalchemy.exc.DBAPIError) as error:
+            if not isinstance(getattr(error, "orig", error), psycopg.errors.QueryCanceled):
+                raise
+            raise TooSlow("The database took too long.", "Ask for a shorter range, or for less at once.") from error
 
 
 def _first_line(error: BaseException | None) -> str:

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from migrations.counter_tables import COUNTERS
+from migrations.day_tables import DAYS
 
 revision = "0001"
 down_revision = None
@@ -285,7 +286,7 @@ END $$
 
 def upgrade() -> None:
     timescale = op.get_bind().scalar(sa.text("SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'"))
-    _run([CATALOG, COUNTERS, READINGS if timescale else READINGS + " PARTITION BY RANGE (time)"])
+    _run([CATALOG, COUNTERS, DAYS, READINGS if timescale else READINGS + " PARTITION BY RANGE (time)"])
     _run(TIMESCALE if timescale else PLAIN)
 
 

@@ -115,7 +115,7 @@ async def test_a_code_that_readings_hold_for_another_text_is_refused(database: D
         " as 'idle' they would be misread."
     )
     assert caught.value.hint == "Write 0: fault, or give 'idle' a free code such as 2."
-    assert await model.apply("metrics: [{name: status, labels: {0: fault, 1: run, 2: idle}}]", "f") == [
+    assert (await model.apply("metrics: [{name: status, labels: {0: fault, 1: run, 2: idle}}]", "f")).changes == [
         "changed metric status: label 0 none -> fault",
         "changed metric status: label 1 none -> run",
         "changed metric status: label 2 none -> idle",
@@ -126,7 +126,7 @@ async def test_two_files_at_once_create_everything_once(database: Database) -> N
     told: list[str] = []
 
     async def apply() -> None:
-        told.extend(await ModelFile(database).apply(CONTRACT, "f"))
+        told.extend((await ModelFile(database).apply(CONTRACT, "f")).changes)
 
     async with anyio.create_task_group() as group:
         for _ in range(4):
@@ -138,7 +138,7 @@ async def test_two_files_at_once_create_everything_once(database: Database) -> N
 async def test_the_demo_plant_applies(database: Database) -> None:
     text = files("app.sources.demo_plant").joinpath("demo.yaml").read_text()
     model = ModelFile(database)
-    assert len(await model.apply(text, "demo.yaml")) == 1 + 3 + 24 + 3 + 6
-    assert await model.apply(text, "demo.yaml") == []
-    assert await model.apply(await model.export(), "demo.yaml") == []
+    assert len((await model.apply(text, "demo.yaml")).changes) == 1 + 3 + 24 + 3 + 6
+    assert (await model.apply(text, "demo.yaml")).changes == []
+    assert (await model.apply(await model.export(), "demo.yaml")).changes == []
     assert await _rows(database, sa.select(sa.func.count()).select_from(machine_types)) == [(3,)]

@@ -76,11 +76,11 @@ async def test_a_model_is_created_once_and_comes_out_as_it_went_in(database: Dat
         "created line detroit/press-1",
         "created machine detroit/press-1/robot-3",
     ]
-    assert await model.diff(CONTRACT, "f") == told
+    assert (await model.diff(CONTRACT, "f")).changes == told
     assert await model.export() == "plants: []\n"
-    assert await model.apply(CONTRACT, "f") == told
-    assert await model.apply(CONTRACT, "f") == []
-    assert await model.diff(CONTRACT, "f") == []
+    assert (await model.apply(CONTRACT, "f")).changes == told
+    assert (await model.apply(CONTRACT, "f")).changes == []
+    assert (await model.diff(CONTRACT, "f")).changes == []
     assert await model.export() == CONTRACT
 
     catalog = Catalog(database)
@@ -107,11 +107,11 @@ async def test_what_is_not_named_is_left_as_it_is(database: Database) -> None:
     await model.apply(CONTRACT, "f")
     before = await model.export()
     assert (
-        await model.apply("plants: [{code: detroit, lines: [{code: press-1, machines: [{code: robot-3}]}]}]", "f") == []
-    )
-    assert await model.apply("metrics: [{name: status}, {name: temperature, labels: }]", "f") == []
-    assert await model.apply("machine_types: [{name: robot, metrics: [parts]}]", "f") == []
-    assert await model.apply("plants:\nmetrics: []\n", "f") == []
+        await model.apply("plants: [{code: detroit, lines: [{code: press-1, machines: [{code: robot-3}]}]}]", "f")
+    ).changes == []
+    assert (await model.apply("metrics: [{name: status}, {name: temperature, labels: }]", "f")).changes == []
+    assert (await model.apply("machine_types: [{name: robot, metrics: [parts]}]", "f")).changes == []
+    assert (await model.apply("plants:\nmetrics: []\n", "f")).changes == []
     assert await model.export() == before
 
 
@@ -156,15 +156,15 @@ metrics:
         'changed machine detroit/press-1/robot-3: attribute vendor "acme" -> "1"',
     ]
     before = await model.export()
-    assert await model.diff(changed, "f") == told
+    assert (await model.diff(changed, "f")).changes == told
     assert await model.export() == before
-    assert await model.apply(changed, "f") == told
-    assert await model.apply(changed, "f") == []
+    assert (await model.apply(changed, "f")).changes == told
+    assert (await model.apply(changed, "f")).changes == []
     assert await _rows(database, sa.select(metrics.c.id, metrics.c.name).order_by(metrics.c.id).limit(3)) == ids
     labels = await _rows(database, sa.select(metric_labels.c.code, metric_labels.c.text).order_by(metric_labels.c.code))
     assert labels == [(0, "run"), (1, "idle"), (2, "fault"), (7, "setup")]
     text = await model.export()
-    assert await model.apply(text, "f") == []
+    assert (await model.apply(text, "f")).changes == []
     assert 'attributes: {vendor: "1"}' in text
     assert "attributes: {site: true}" in text
 
@@ -172,7 +172,7 @@ metrics:
 async def test_true_is_not_one(database: Database) -> None:
     model = ModelFile(database)
     await model.apply("plants: [{code: p, attributes: {a: 1, b: [1.0]}}]", "f")
-    assert await model.apply("plants: [{code: p, attributes: {a: true, b: [1]}}]", "f") == [
+    assert (await model.apply("plants: [{code: p, attributes: {a: true, b: [1]}}]", "f")).changes == [
         "changed plant p: attribute a 1 -> true"
     ]
     assert await _rows(database, sa.select(plants.c.attributes)) == [({"a": True, "b": [1]},)]
@@ -182,21 +182,21 @@ async def test_machines_stand_in_the_order_of_the_file(database: Database) -> No
     model = ModelFile(database)
     await model.apply(_line("a", "b", "c", "d"), "f")
     assert await _order(database) == [("a", 1), ("b", 2), ("c", 3), ("d", 4)]
-    assert await model.apply(_line("c", "n", "a"), "f") == [
+    assert (await model.apply(_line("c", "n", "a"), "f")).changes == [
         "changed line p/l: order of machines a, b, c, d -> c, a, b, d",
         "created machine p/l/n",
     ]
     assert await _order(database) == [("c", 1), ("n", 2), ("a", 3), ("b", 4), ("d", 5)]
-    assert await model.apply(_line("c", "m", "n"), "f") == ["created machine p/l/m"]
+    assert (await model.apply(_line("c", "m", "n"), "f")).changes == ["created machine p/l/m"]
     assert await _order(database) == [("c", 1), ("m", 2), ("n", 3), ("a", 4), ("b", 5), ("d", 6)]
-    assert await model.apply(_line("c", "m"), "f") == []
-    assert await model.apply(await model.export(), "f") == []
+    assert (await model.apply(_line("c", "m"), "f")).changes == []
+    assert (await model.apply(await model.export(), "f")).changes == []
 
 
 async def test_a_machine_on_another_line_is_another_machine(database: Database) -> None:
     model = ModelFile(database)
     await model.apply("plants: [{code: p, lines: [{code: a, machines: [{code: m, name: First}]}, {code: b}]}]", "f")
-    told = await model.apply("plants: [{code: p, lines: [{code: b, machines: [{code: m}]}]}]", "f")
+    told = (await model.apply("plants: [{code: p, lines: [{code: b, machines: [{code: m}]}]}]", "f")).changes
     assert told == ["created machine p/b/m"]
     query = sa.select(lines.c.code, machines.c.name).join(machines).order_by(lines.c.code)
     assert await _rows(database, query) == [("a", "First"), ("b", "m")]
@@ -220,9 +220,9 @@ async def test_what_ingest_has_registered_is_kept_and_exported(database: Databas
     )
     model = ModelFile(database)
     text = await model.export()
-    assert await model.apply(text, "f") == []
+    assert (await model.apply(text, "f")).changes == []
     added = _line("k", "z") + "\nmetrics: [{name: temperature, unit: Cel}]"
-    assert await model.apply(added, "f") == [
+    assert (await model.apply(added, "f")).changes == [
         "changed metric temperature: unit none -> Cel",
         "changed line p/l: order of machines m, z -> z, m",
         "created machine p/l/k",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.asking import EARLIEST, LATEST, Budget, asked_points, asked_range, asked_steps
+from app.domain.asking import EARLIEST, LATEST, Bill, Budget, asked_points, asked_range, asked_steps
 from app.domain.instants import microseconds, width
 from app.domain.spans import Span
 from app.errors import BadInput
@@ -89,13 +89,32 @@ def test_points_from_one_to_four_thousand() -> None:
         assert way in str(refused.value.hint)
 
 
+def firm(rows: int, hint: str = "Ask for less.") -> Bill:
+    return Bill(lambda _: rows, lambda left: f"{hint} {left:,} are left.")
+
+
 def test_a_request_pays_as_a_whole_and_what_is_refused_costs_nothing() -> None:
     budget = Budget(100)
-    budget.charge(60, lambda: "never asked for")
-    with pytest.raises(BadInput, match=r"would touch 1,060 rows; the limit is 100\.") as refused:
-        budget.charge(1_000, lambda: "Ask for less.")
-    assert refused.value.hint == "Ask for less."
-    budget.charge(40, lambda: "never asked for")
+    assert budget.charge([firm(40), firm(20)]) == 0
+    with pytest.raises(BadInput, match=r"would touch 1,070 rows; the limit is 100\.") as refused:
+        budget.charge([firm(10, "Less of a."), firm(1_000, "Less of b.")])
+    assert refused.value.hint == "Less of b. 30 are left.", "of the dearest, beside which the others still fit"
+    assert budget.charge([firm(40)]) == 0
     assert budget.spent == 100
     with pytest.raises(BadInput, match="101 rows"):
-        budget.charge(1, lambda: "Ask for less.")
+        budget.charge([firm(1)])
+
+
+def test_what_may_be_coarser_is_no_coarser_than_it_must_be() -> None:
+    plots = [1_000, 100, 10]
+    bill = Bill(plots.__getitem__, lambda left: f"{left:,} are left.", coarsest=2)
+    for limit, beside, coarser, spent in (
+        (1_000, [], 0, 1_000), (999, [], 1, 100), (1_000, [firm(1)], 1, 101), (110, [firm(50), firm(50)], 2, 110),
+    ):  # fmt: skip
+        budget = Budget(limit)
+        assert budget.charge([bill, *beside]) == coarser
+        assert budget.spent == spent
+    for beside, price, left in (([], 10, 9), ([firm(5)], 15, 4)):
+        with pytest.raises(BadInput, match=rf"would touch {price} rows; the limit is 9\.") as refused:
+            Budget(9).charge([bill, *beside])
+        assert refused.value.hint == f"{left} are left."

@@ -88,6 +88,17 @@ def test_plots_stay_in_their_range_and_within_their_columns(asked: Span, points:
         assert wide <= plan.width < wide + 2 * grain
 
 
+@given(RANGES, st.integers(1, 4_000), FRESH, st.integers(0, len(TIERS)))
+def test_plots_that_must_be_cheaper_come_from_a_coarser_tier(
+    asked: Span, points: int, fresh: Freshness, finest: int
+) -> None:
+    plan, wanted = plan_plot(asked, points, fresh, finest), plan_plot(asked, points, fresh)
+    check(plan, fresh)
+    assert -(-(asked.end - plan.origin) // plan.width) <= points
+    assert list(WIDTHS).index(plan.tier) >= finest - 1 if finest else plan == wanted
+    assert plan.width >= wanted.width
+
+
 @pytest.mark.parametrize(
     ("asked", "step", "fresh", "tier", "raw"),
     [

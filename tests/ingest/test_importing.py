@@ -10,7 +10,7 @@ from app.errors import BadInput
 from app.ingest.importing import Account
 from app.main import House
 from app.store.database import Database
-from app.store.tables import metrics, readings
+from app.store.tables import machines, metrics, readings, series
 from tests.doors import house_of
 from tests.holdings import count, everything, kept_readings, kept_refusals, kept_series, rows
 
@@ -94,6 +94,33 @@ async def test_units_are_given_to_metrics_and_another_unit_is_refused_before_any
     with pytest.raises(BadInput, match="temperature is in Cel, not in K"):
         await imported(house, path, metrics=["Temp=temperature:K"], ignore="note")
     assert await count(database, readings) == 1
+
+
+async def test_a_machine_may_have_another_unit_than_the_metric_if_one_converts_to_the_other(
+    house: House, database: Database, tmp_path: Path
+) -> None:
+    path = file(tmp_path, "time,Temp\n2026-03-02T08:00:00Z,21\n")
+
+    async def given(metric: str, machine: str) -> Account:
+        return await imported(house, path, metrics=[f"Temp={metric}"], machine=machine)
+
+    await given("temperature:Cel", "m1")
+    await given("temperature:K", "m2")
+    await given("temperature:K{inside}", "m2")
+    units = sa.select(machines.c.code, series.c.unit, metrics.c.unit).join(machines).join(metrics)
+    assert sorted(await rows(database, units)) == [("m1", "Cel", "Cel"), ("m2", "K", "Cel")]
+    for machine, unit, message in (
+        ("m1", "K", "On p1/l1/m1 temperature is in Cel, not in K"),
+        ("m2", "Cel", "On p1/l1/m2 temperature is in K, not in Cel"),
+        ("m3", "bar", "The metric temperature is in Cel, not in bar"),
+        ("m3", "bananas", "The metric temperature is in Cel, not in bananas"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            await given(f"temperature:{unit}", machine)
+    assert await count(database, readings) == 2
+    noted = await given("speed:rpm", "m1")
+    assert next(noted.sentences()).endswith("values are answered in it, and in no other. Did you mean {rev}/min?")
+    assert (await given("speed:rpm", "m1")).repeated == 1
 
 
 async def test_a_form_or_a_file_without_sense_is_refused(house: House, database: Database, tmp_path: Path) -> None:

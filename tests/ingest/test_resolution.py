@@ -261,3 +261,19 @@ async def test_an_engineer_makes_a_metric_a_state_and_its_texts_are_taken(
     await ModelFile(database).apply("metrics: [{name: mode, kind: STATE, labels: {1: run}}]", "model.yaml")
     assert (await write(client, f'mode,{TAGS} value="run"')).status_code == 204
     assert await values(database) == {f"mode,{TAGS} value": [1.0]}
+
+
+async def test_what_an_engineer_changes_of_a_state_counts_for_the_next_body(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    model, source = ModelFile(database), f"mode,{TAGS} value"
+    assert (await write(client, f'mode,{TAGS} value="run"', f'mode,{TAGS} value="stop"')).status_code == 204
+    await model.apply("metrics: [{name: mode, labels: {7: run}}]", "model.yaml")
+    assert (await write(client, f'mode,{TAGS} value="run"')).status_code == 204
+    assert await values(database) == {source: [7.0, 1.0]}, "the metric's own labels first, also for a known text"
+    await model.apply("metrics: [{name: mode, kind: GAUGE}]", "model.yaml")
+    for _ in range(2):
+        answer = await write(client, f'mode,{TAGS} value="stop"', f"mode,{TAGS} value=3")
+        assert (answer.status_code, answer.json()["stored"]) == (400, 1)
+        assert answer.json()["refused"][0]["reason"] == reason("mode", "GAUGE", "stop")
+    assert await values(database) == {source: [7.0, 3.0]}

@@ -1,0 +1,131 @@
+"""A year of a plant: 100 counters with a reading a minute, and what its days, months and curves cost to ask for."""
+
+import asyncio
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import orjson
+import psycopg
+
+from bench.bounds import MOST_DAYS, MOST_INCREASES, MOST_MONTHS, YEAR_RUNS
+from bench.client import ask_once, request, send_all
+from bench.figures import Figure, at_most_seconds
+from bench.process import Service, command, service
+from bench.server import Server, new_database
+
+MACHINES: Final = 10
+METRICS: Final = 10
+STARTS_AT: Final = datetime(2024, 12, 31, 23, tzinfo=UTC)
+"""Midnight in Berlin."""
+ENDS_AT: Final = STARTS_AT + timedelta(days=365)
+
+_MODEL = """
+plants:
+  - code: year
+    time_zone: Europe/Berlin
+    lines: [{code: line, machines: [%s]}]
+metrics: [%s]
+"""
+# Grows by one to four a minute, and begins again at zero every few weeks.
+_READINGS = """
+INSERT INTO readings (series_id, time, value, quality)
+SELECT id, time, floor(extract(epoch FROM time) / 60)::bigint %% (20011 + 997 * (id %% 37)) * (1 + id %% 4), 0
+FROM generate_series(%s::timestamptz, %s, '1 minute') AS time CROSS JOIN series ORDER BY id, time
+"""
+# On plain PostgreSQL a partition a week, which the service opens as readings arrive.
+_OPENS = "SELECT to_regproc('open_readings_partition') IS NOT NULL"
+_OPEN = """
+SELECT open_readings_partition(number) FROM generate_series(%s::int, %s) AS number
+"""
+_LATEST = """
+UPDATE latest SET (time, value, received) = (SELECT time, value, 525600 FROM readings
+    WHERE readings.series_id = latest.series_id ORDER BY time DESC LIMIT 1)
+"""
+_NOTE = "INSERT INTO touched (starts, ends) VALUES (%s, %s)"
+_PATIENCE = 1_800
+"""Seconds for the tiers to take in a year."""
+_WEEK = 604_800
+_ASK = """
+query Year($from: DateTime!, $to: DateTime!, $by: CalendarStep!) {
+  plant(code: "year") { machines { series { buckets(range: {from: $from, to: $to}, by: $by) { %s } } } }
+}
+"""
+
+
+async def year(server: Server) -> list[Figure]:
+    """Days, increases by days, and months of all series, each by one client; nothing is remembered in between."""
+    async with new_database(server, "bench_year") as url, service(url) as running:
+        await load(running, url)
+        return [
+            await _asked(running, "average minimum maximum count", "DAY", 365, MOST_DAYS),
+            await _asked(running, "increase", "DAY", 365, MOST_INCREASES),
+            await _asked(running, "average minimum maximum count", "MONTH", 12, MOST_MONTHS),
+        ]
+
+
+async def load(running: Service, url: str) -> None:
+    """Stores the year: the model and the series by the doors, the readings by a statement in the database."""
+    names = ", ".join(f"{{code: machine-{number}}}" for number in range(MACHINES))
+    metrics = ", ".join(f"{{name: counts.value-{number}, kind: COUNTER, interval: PT1M}}" for number in range(METRICS))
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(_MODEL % (names, metrics))
+        file.flush()
+        await command("model", "apply", str(Path(file.name)), database_url=url)
+    fields = ",".join(f"value-{number}=0" for number in range(METRICS))
+    lines = [f"counts,plant=year,line=line,machine=machine-{number} {fields} " for number in range(MACHINES)]
+    body = "\n".join(line + str(int(STARTS_AT.timestamp())) for line in lines).encode()
+    await send_all(running.port, [[request("POST", "/api/v2/write?precision=s", running.token, body)]])
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("DELETE FROM readings")
+        if await (await connection.execute(_OPENS)).fetchone() == (True,):
+            weeks = [int(at.timestamp()) // _WEEK for at in (STARTS_AT, ENDS_AT)]
+            await connection.execute(_OPEN, weeks)
+        at = STARTS_AT
+        while at < ENDS_AT:
+            until = min(at + timedelta(days=7), ENDS_AT)
+            await connection.execute(_READINGS, [at, until - timedelta(minutes=1)])
+            at = until
+        await connection.execute(_LATEST)
+        await connection.execute(_NOTE, [STARTS_AT, ENDS_AT])
+        await _until_settled(connection)
+        await connection.execute("VACUUM ANALYZE")
+
+
+async def _until_settled(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+    for _ in range(_PATIENCE):
+        rows = await connection.execute(
+            "SELECT watermark >= %s, (SELECT count(*) FROM touched) FROM tiers WHERE name = 'PT1M'", [ENDS_AT]
+        )
+        if await rows.fetchone() == (True, 0):
+            return
+        await asyncio.sleep(1)
+    raise RuntimeError(f"the tiers have not caught up in {_PATIENCE} s")
+
+
+async def _asked(running: Service, fields: str, by: str, steps: int, most: float) -> Figure:
+    variables = {"from": STARTS_AT.isoformat(), "to": ENDS_AT.isoformat(), "by": by}
+    raw = request(
+        "POST", "/graphql", running.token, orjson.dumps({"query": _ASK % fields, "variables": variables}),
+        "application/json",
+    )  # fmt: skip
+    taken = []
+    for _ in range(YEAR_RUNS + 1):
+        started = time.perf_counter()
+        answer = orjson.loads(await ask_once(running.port, raw))
+        taken.append(time.perf_counter() - started)
+    first = _first(answer, fields)
+    if len(first) != steps:
+        raise RuntimeError(f"the year has {len(first)} steps by {by}, not {steps}")
+    what = f"{fields} of {MACHINES * METRICS} series by {by}: a year of one-minute readings in Europe/Berlin"
+    return at_most_seconds(what, median(taken[1:]), most)
+
+
+def _first(answer: Any, fields: str) -> list[float]:
+    if "errors" in answer:
+        raise RuntimeError(f"the year is answered with an error: {answer['errors'][0]}")
+    found: list[float] = answer["data"]["plant"]["machines"][0]["series"][0]["buckets"][fields.split()[0]]
+    return found
