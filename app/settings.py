@@ -62,7 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )
     query_timeout: timedelta = timedelta(seconds=30)
     export_rows: Positive = 100_000_000
-    exports: Positive = 4
+    exports: Natural = 4
     allowed_documents: Path | None = None
 
     log_level: str = "INFO"

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import sys
+from collections.abc import Awaitable, Callable, Mapping
 
 import click
 import uvloop
@@ -10,30 +11,46 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.bounds import FULL, QUICK, RUNS, Extent
+from bench.export import export
 from bench.faults import faults
 from bench.figures import Figure, markdown, plain_table
 from bench.ingest import ingest
 from bench.memory import memory
 from bench.mess import mess
 from bench.pages import pages
-from bench.server import ENGINES, installed, new_server
+from bench.server import ENGINES, Server, installed, new_server
+from bench.year import year
+
+PARTS: Mapping[str, Callable[[Server, Extent], Awaitable[list[Figure]]]] = {
+    "ingest": ingest,
+    "pages": pages,
+    "memory": lambda server, _: memory(server),
+    "mess": mess,
+    "year": year,
+    "export": export,
+}
+"""What is measured on one server, in this order; faults start servers of their own."""
 
 
 @click.command()
 @click.option("--engine", "engines", type=click.Choice(ENGINES), multiple=True, help="Measure on this one alone.")
+@click.option("--only", "parts", type=click.Choice([*PARTS, "faults"]), multiple=True, help="Measure this alone.")
 @click.option("--quick", is_flag=True, help="Shorter runs: for a look, not for figures to be quoted.")
 @click.option("--seed", type=int, help="Of the faults: which, when and in what readings; else another in each run.")
-def main(engines: tuple[str, ...], quick: bool, seed: int | None) -> None:
-    """Measure ingest, pages and memory beside their references, and compare every bucket of a messy plant."""
+def main(engines: tuple[str, ...], parts: tuple[str, ...], quick: bool, seed: int | None) -> None:
+    """Measure ingest, pages, memory, a year and exports beside their references or bounds, and compare every bucket of
+    a messy plant, also through faults."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        found = runner.run(_measure(engines or ENGINES, QUICK if quick else FULL, seed))
+        found = runner.run(_measure(engines or ENGINES, parts or (*PARTS, "faults"), QUICK if quick else FULL, seed))
     for title, figures in found.items():
         click.echo(markdown(title, figures))
     missed = [figure for figures in found.values() for figure in figures if figure.holds is False]
     sys.exit(1 if missed or not found else 0)
 
 
-async def _measure(engines: tuple[str, ...], extent: Extent, seed: int | None) -> dict[str, list[Figure]]:
+async def _measure(
+    engines: tuple[str, ...], parts: tuple[str, ...], extent: Extent, seed: int | None
+) -> dict[str, list[Figure]]:
     console = Console(width=max(Console().width, 180))
     found: dict[str, list[Figure]] = {}
     for engine in engines:
@@ -42,13 +59,9 @@ async def _measure(engines: tuple[str, ...], extent: Extent, seed: int | None) -
             continue
         async with new_server(engine) as server:
             title = f"{server.description}; {server.durability}; medians of {RUNS} runs"
-            figures = [
-                *await ingest(server, extent),
-                *await pages(server, extent),
-                *await memory(server),
-                *await mess(server, extent),
-            ]
-        figures += await faults(engine, extent, random.randrange(1 << 31) if seed is None else seed, click.echo)
+            figures = [figure for name, part in PARTS.items() if name in parts for figure in await part(server, extent)]
+        if "faults" in parts:
+            figures += await faults(engine, extent, random.randrange(1 << 31) if seed is None else seed, click.echo)
         console.print(plain_table(title, figures))
         found[title] = figures
     return found

@@ -19,6 +19,11 @@ MOST_INCREASES: Final = 0.2
 """Seconds for the daily increases of a year of 100 counters."""
 MOST_MONTHS: Final = 0.1
 """Seconds for the months of a year of 100 series."""
+LEAST_CSV: Final = 200_000
+"""Readings a second that are exported as CSV."""
+LEAST_ARROW: Final = 500_000
+MOST_EXPORT_MEMORY: Final = 300.0
+"""Megabytes that the service has held at most after an export, however long."""
 
 CONNECTIONS: Final = 4
 YEAR_RUNS: Final = 7
@@ -37,11 +42,28 @@ class Extent:
     mess_days: float
     fault_readings: int
     faults: int
+    export_seconds: int
+    """Of event time, as above."""
+    year_days: int
 
 
 FULL: Final = Extent(
-    ingest_seconds=500, page_seconds=3.0, history_machines=8, mess_days=7, fault_readings=1_000_000, faults=20
+    ingest_seconds=500,
+    page_seconds=3.0,
+    history_machines=8,
+    mess_days=7,
+    fault_readings=1_000_000,
+    faults=20,
+    export_seconds=10_000,
+    year_days=365,
 )
 QUICK: Final = Extent(
-    ingest_seconds=200, page_seconds=1.0, history_machines=4, mess_days=0.7, fault_readings=100_000, faults=6
+    ingest_seconds=200,
+    page_seconds=1.0,
+    history_machines=4,
+    mess_days=0.7,
+    fault_readings=100_000,
+    faults=6,
+    export_seconds=1_000,
+    year_days=30,
 )

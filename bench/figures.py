@@ -71,6 +71,10 @@ def compared(what: str, found: Comparison, unit: str, *, least: float | None = N
     )
 
 
+def at_least(what: str, rate: float, unit: str, least: float) -> Figure:
+    return Figure(what, f"{_number(rate)} {unit}", bound=f"at least {_number(least)}", holds=rate >= least)
+
+
 def at_most(what: str, megabytes: float, most: float) -> Figure:
     return Figure(what, f"{megabytes:.1f} MB", bound=f"less than {most:g} MB", holds=megabytes < most)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 import psycopg
 
-from bench.bounds import MOST_DAYS, MOST_INCREASES, MOST_MONTHS, YEAR_RUNS
+from bench.bounds import MOST_DAYS, MOST_INCREASES, MOST_MONTHS, YEAR_RUNS, Extent
 from bench.client import ask_once, request, send_all
 from bench.figures import Figure, at_most_seconds
 from bench.process import Service, command, service
@@ -42,7 +42,7 @@ _OPEN = """
 SELECT open_readings_partition(number) FROM generate_series(%s::int, %s) AS number
 """
 _LATEST = """
-UPDATE latest SET (time, value, received) = (SELECT time, value, 525600 FROM readings
+UPDATE latest SET (time, value, received) = (SELECT time, value, %s FROM readings
     WHERE readings.series_id = latest.series_id ORDER BY time DESC LIMIT 1)
 """
 _NOTE = "INSERT INTO touched (starts, ends) VALUES (%s, %s)"
@@ -56,18 +56,18 @@ query Year($from: DateTime!, $to: DateTime!, $by: CalendarStep!) {
 """
 
 
-async def year(server: Server) -> list[Figure]:
+async def year(server: Server, extent: Extent) -> list[Figure]:
     """Days, increases by days, and months of all series, each by one client; nothing is remembered in between."""
     async with new_database(server, "bench_year") as url, service(url) as running:
-        await load(running, url)
+        await load(running, url, extent.year_days)
         return [
-            await _asked(running, "average minimum maximum count", "DAY", 365, MOST_DAYS),
-            await _asked(running, "increase", "DAY", 365, MOST_INCREASES),
-            await _asked(running, "average minimum maximum count", "MONTH", 12, MOST_MONTHS),
+            await _asked(running, "average minimum maximum count", "DAY", MOST_DAYS),
+            await _asked(running, "increase", "DAY", MOST_INCREASES),
+            await _asked(running, "average minimum maximum count", "MONTH", MOST_MONTHS),
         ]
 
 
-async def load(running: Service, url: str) -> None:
+async def load(running: Service, url: str, days: int) -> None:
     """Stores the year: the model and the series by the doors, the readings by a statement in the database."""
     names = ", ".join(f"{{code: machine-{number}}}" for number in range(MACHINES))
     metrics = ", ".join(f"{{name: counts.value-{number}, kind: COUNTER, interval: PT1M}}" for number in range(METRICS))
@@ -81,16 +81,17 @@ async def load(running: Service, url: str) -> None:
     await send_all(running.port, [[request("POST", "/api/v2/write?precision=s", running.token, body)]])
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute("DELETE FROM readings")
+        end = STARTS_AT + timedelta(days=days)
         if await (await connection.execute(_OPENS)).fetchone() == (True,):
-            weeks = [int(at.timestamp()) // _WEEK for at in (STARTS_AT, ENDS_AT)]
+            weeks = [int(at.timestamp()) // _WEEK for at in (STARTS_AT, end)]
             await connection.execute(_OPEN, weeks)
         at = STARTS_AT
-        while at < ENDS_AT:
-            until = min(at + timedelta(days=7), ENDS_AT)
+        while at < end:
+            until = min(at + timedelta(days=7), end)
             await connection.execute(_READINGS, [at, until - timedelta(minutes=1)])
             at = until
-        await connection.execute(_LATEST)
-        await connection.execute(_NOTE, [STARTS_AT, ENDS_AT])
+        await connection.execute(_LATEST, [days * 1_440])
+        await connection.execute(_NOTE, [STARTS_AT, end])
         await _until_settled(connection)
         await connection.execute("VACUUM ANALYZE")
 
@@ -106,7 +107,7 @@ async def _until_settled(connection: psycopg.AsyncConnection[tuple[object, ...]]
     raise RuntimeError(f"the tiers have not caught up in {_PATIENCE} s")
 
 
-async def _asked(running: Service, fields: str, by: str, steps: int, most: float) -> Figure:
+async def _asked(running: Service, fields: str, by: str, most: float) -> Figure:
     variables = {"from": STARTS_AT.isoformat(), "to": ENDS_AT.isoformat(), "by": by}
     raw = request(
         "POST", "/graphql", running.token, orjson.dumps({"query": _ASK % fields, "variables": variables}),
@@ -117,15 +118,17 @@ async def _asked(running: Service, fields: str, by: str, steps: int, most: float
         started = time.perf_counter()
         answer = orjson.loads(await ask_once(running.port, raw))
         taken.append(time.perf_counter() - started)
-    first = _first(answer, fields)
-    if len(first) != steps:
-        raise RuntimeError(f"the year has {len(first)} steps by {by}, not {steps}")
-    what = f"{fields} of {MACHINES * METRICS} series by {by}: a year of one-minute readings in Europe/Berlin"
+    steps = _steps(answer, fields)
+    what = f"{fields} of {MACHINES * METRICS} series by {by} in Europe/Berlin: one-minute readings of {steps} steps"
     return at_most_seconds(what, median(taken[1:]), most)
 
 
-def _first(answer: Any, fields: str) -> list[float]:
+def _steps(answer: Any, fields: str) -> int:
+    """How many there are of each series, which all have as many."""
     if "errors" in answer:
         raise RuntimeError(f"the year is answered with an error: {answer['errors'][0]}")
-    found: list[float] = answer["data"]["plant"]["machines"][0]["series"][0]["buckets"][fields.split()[0]]
-    return found
+    machines = answer["data"]["plant"]["machines"]
+    columns = [series["buckets"][name] for each in machines for series in each["series"] for name in fields.split()]
+    if len(columns) != MACHINES * METRICS * len(fields.split()) or len({*map(len, columns)}) != 1:
+        raise RuntimeError("the year is not answered with as many steps of every series")
+    return len(columns[0])

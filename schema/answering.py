@@ -17,6 +17,7 @@ from app.domain.access import Viewer
 from app.errors import BadInput, NotAllowed, TooSlow
 from app.observe import Observer
 from app.read.asking import RequestReader
+from schema.breadth import BreadthFirst
 from schema.catalog import LineNode, MachineNode, PlantNode
 from schema.context import Context
 from schema.cost import Cost
@@ -26,7 +27,7 @@ from schema.error_codes import ErrorCodes
 from schema.hiding import Unsuggesting
 from schema.limits import QueryLimits
 from schema.listed import ListedDocuments
-from schema.passing import ColumnPassing, encode
+from schema.passing import encode
 from schema.persisted import Standing, document_of, named_digest
 from schema.query import Query
 from schema.scalars import SCALARS
@@ -48,7 +49,7 @@ def build_schema(
         mutation=Mutation,
         types=[PlantNode, LineNode, MachineNode, SeriesNode],
         config=StrawberryConfig(scalar_map=SCALARS),
-        execution_context_class=ColumnPassing if limits.introspection else Unsuggesting,
+        execution_context_class=BreadthFirst if limits.introspection else Unsuggesting,
         extensions=[lambda: ErrorCodes(observer), *extensions(limits, documents, listed)],
     )
 

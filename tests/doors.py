@@ -1,5 +1,6 @@
 """Clients of a service with settings of a test's own: through its doors in memory, or as bare ASGI messages."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,6 +11,7 @@ import orjson
 from starlette.types import ASGIApp, Message
 
 from app.domain.access import Role
+from app.http.listening import taken_address
 from app.main import House, application, open_service
 from app.observe import Observer
 from app.settings import Settings
@@ -71,3 +73,17 @@ async def bare(
     body = b"".join(message.get("body", b"") for message in sent)
     answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], answered, orjson.loads(body) if body else None
+
+
+@asynccontextmanager
+async def listening(house: House, *, loopback_only: bool = True) -> AsyncIterator[str]:
+    """The address of a service that really listens."""
+    told = asyncio.Event()
+    async with taken_address("127.0.0.1", 0) as address, open_service(house, loopback_only=loopback_only) as service:
+        serving = asyncio.create_task(address.serve(application(service), told.set, lambda: None))
+        await told.wait()
+        try:
+            yield address.url
+        finally:
+            serving.cancel()
+            await asyncio.wait([serving])

@@ -117,6 +117,10 @@ class Series:
     """Readings that are stored of it."""
     calendar: PlantCalendar = PlantCalendar()
 
+    def __hash__(self) -> int:
+        # Part of every key that loaders gather: of all fields it would cost more than what it finds.
+        return self.id
+
     @property
     def shown(self) -> Shown:
         """The metric's unit where the source's converts to it, else the source's; codes of a STATE stay what they

@@ -124,5 +124,8 @@ def _way_from(path: str) -> str:
     if path in ("/query", "/api/v2/query"):
         return "InfluxQL and Flux are not answered here: questions go to /graphql."
     if path == "/api" or path.startswith("/api/"):
-        return "Readings go to /api/v2/write (line protocol) or /api/v1/readings (JSON), questions to /graphql."
+        return (
+            "Readings go to /api/v2/write (line protocol) or /api/v1/readings (JSON), questions to /graphql;"
+            " /api/v1/export gives readings by the million."
+        )
     return "Questions go to /graphql, readings to /api/v2/write or /api/v1/readings; the README tells of all doors."

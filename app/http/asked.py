@@ -10,13 +10,16 @@ from starlette.requests import HTTPConnection
 
 from app.domain.asking import asked_range
 from app.domain.spans import Span
-from app.errors import BadInput
+from app.errors import BadInput, TooLarge
 
+LONGEST = 1 << 19
+"""Bytes of an address: room for the ids of 20,000 series."""
 LONGEST_DURATION = 100
 """Characters: reading many digits takes long."""
 
 # In an address + is a space, and few remember to write %2B.
 _LOST_PLUS = re.compile(r"(\S+T\S+) (\d\d:?\d\d)")
+_RANGE_HINT = "Write from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z, or last=PT8H."
 _INSTANT_HINT = "Write 2026-03-01T06:00:00Z, or an offset with its plus as %2B: 2026-03-01T06:00:00%2B01:00."
 
 
@@ -24,9 +27,11 @@ class AskedQuery:
     """The parameters of a request; BadInput for names that are not in `once` or `often`, and for repeated ones."""
 
     def __init__(self, connection: HTTPConnection, *, once: Collection[str], often: Collection[str]) -> None:
+        raw: bytes = connection.scope["query_string"]
+        if len(raw) > LONGEST:
+            raise TooLarge(f"The address is longer than {LONGEST:,} bytes.", "Name machines, lines or plants.")
         try:
-            query = connection.scope["query_string"].decode("ascii")
-            self._given = parse_qs(query, keep_blank_values=True, errors="strict")
+            self._given = parse_qs(raw.decode("ascii"), keep_blank_values=True, errors="strict")
         except ValueError as error:
             raise BadInput("The address is not URL-encoded UTF-8.", "Write it in UTF-8, URL-encoded.") from error
         for name, values in self._given.items():
@@ -46,7 +51,11 @@ class AskedQuery:
 
     def range(self, now: datetime) -> Span:
         """`from` and `to`, or `last`, by the rules of every range."""
-        return asked_range(self._instant("from"), self._instant("to"), self._duration("last"), now)
+        asked = self._instant("from"), self._instant("to"), self._duration("last")
+        try:
+            return asked_range(*asked, now)
+        except BadInput as error:
+            raise BadInput(error.message, _RANGE_HINT) from error
 
     def _instant(self, name: str) -> datetime | None:
         text = self.one(name)

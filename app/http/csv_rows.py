@@ -86,9 +86,9 @@ def _ends(page: Page) -> list[bytes]:
     """Status and label, of which there are few that differ."""
     if page.labels is None and not page.statuses.any():
         return [b",0,\r\n"] * len(page)
-    pairs = page.statuses.astype(np.int64) << 32
+    pairs = page.statuses.astype(np.uint64) << np.uint64(32)
     if page.labels is not None:
-        pairs |= page.labels
+        pairs |= page.labels.astype(np.uint64)
     distinct, which = np.unique(pairs, return_inverse=True)
     written = np.empty(len(distinct), object)
     written[:] = [b",%d,%s\r\n" % (pair >> 32, cell(page.texts[pair & 0xFFFFFFFF])) for pair in distinct.tolist()]

@@ -63,7 +63,7 @@ async def export(request: Request) -> Response:
     query, now = AskedQuery(request, once=ONCE, often=OFTEN), datetime.now(UTC)
     form = _format(request, query.one("format"))
     wanted = Wanted(
-        [service.series_id(text) for text in query.many("series")],
+        {text: service.series_id(text) for text in query.many("series")},
         query.many("machine"),
         query.many("line"),
         query.many("plant"),

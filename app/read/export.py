@@ -15,7 +15,7 @@ from app.domain.model import Series, SeriesId
 from app.domain.quality import HIGHEST_STATUS
 from app.domain.spans import Span
 from app.domain.units import UNCHANGED
-from app.errors import Busy
+from app.errors import Busy, Forbidden
 from app.read.plants import PlantReader
 from app.read.selection import Origin, Selected, Wanted, selected
 from app.store.buckets import Columns
@@ -128,7 +128,9 @@ class ExportReader:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Around an export, with all of its pages; Busy where there are as many as there may be."""
+        """Around an export, with all of its pages; Busy where there are as many as may be, Forbidden where none may."""
+        if not self._most:
+            raise Forbidden("Exports are switched off here.", "Whoever runs the service can set LINEGRAPH_EXPORTS.")
         if self._under_way >= self._most:
             message = f"{self._most} exports are under way, and there may be no more (LINEGRAPH_EXPORTS)."
             raise Busy(message, "Ask again when one has ended.", retry_after=10)

@@ -20,6 +20,7 @@ from app.domain.model import (
     Series,
     SeriesId,
 )
+from app.domain.units import UNCHANGED
 from app.store.catalog import Catalog
 from app.store.series import SeriesCatalog
 
@@ -93,7 +94,8 @@ class PlantReader:
 
 
 def _told(series: Series, reading: Reading) -> Reading:
-    return replace(reading, value=series.shown.conversion.value(reading.value))
+    conversion = series.shown.conversion
+    return reading if conversion == UNCHANGED else replace(reading, value=conversion.value(reading.value))
 
 
 def _paths(asked: Iterable[str]) -> list[str]:

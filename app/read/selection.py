@@ -1,6 +1,6 @@
 """What an export is of: series named by themselves or by machine, line or plant, with all that names their readings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from app.domain.model import Machine, MachineId, Series, SeriesId
@@ -20,10 +20,10 @@ Value = TypeVar("Value")
 
 
 class Wanted(NamedTuple):
-    """What is asked for: series by id, all series of machines, lines (by path) and plants (by code), of these only the
-    metrics named if any are, in a range, and in a unit if one is named."""
+    """What is asked for: series by id (as it was given), all series of machines, lines (by path) and plants (by code),
+    of these only the metrics named if any are, in a range, and in a unit if one is named."""
 
-    series: Sequence[SeriesId]
+    series: Mapping[str, SeriesId]
     machines: Sequence[str]
     lines: Sequence[str]
     plants: Sequence[str]
@@ -57,7 +57,8 @@ async def selected(plants: PlantReader, wanted: Wanted) -> list[Selected]:
     """
     if not (wanted.series or wanted.machines or wanted.lines or wanted.plants):
         raise BadInput("An export needs to be told of what.", _HOW)
-    alone = _all("series with the id of number", wanted.series, await plants.series_by_id(wanted.series))
+    ids = list(wanted.series.values())
+    alone = _all("series with the id", list(wanted.series), await plants.series_by_id(ids))
     machines = await _machines(plants, wanted)
     found = [each for group in await plants.series_by_machine(list(machines)) for each in group]
     series = {each.id: each for each in [*alone, *_of_metrics(found, wanted, bool(machines))]}
@@ -95,10 +96,10 @@ def _of_metrics(found: Sequence[Series], wanted: Wanted, machines: bool) -> Sequ
     return kept
 
 
-def _all(kind: str, keys: Sequence[object], values: Sequence[Value | None]) -> list[Value]:
+def _all(kind: str, keys: Sequence[str], values: Sequence[Value | None]) -> list[Value]:
     for key, value in zip(keys, values, strict=True):
         if value is None:
-            raise NotFound(f"There is no {kind} {str(key)[:200]!r}.", _SEEN)
+            raise NotFound(f"There is no {kind} {key[:200]!r}.", _SEEN)
     return [value for value in values if value is not None]
 
 

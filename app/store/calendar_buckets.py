@@ -52,14 +52,19 @@ class CalendarReader:
 def stepwise(
     known: Mapping[str, Measure], names: Sequence[str], groups: Sequence[Group]
 ) -> tuple[Composed, dict[str, object]] | None:
-    """A statement that gives `series_id`, `start` and the named columns of every step that has rows, in this order,
-    and its parameters; None where there is nothing to ask."""
+    """A statement that gives `series_id`, `start` and the named columns of every step that has rows, and its
+    parameters; None where there is nothing to ask."""
     pieces = {source: _numbered(groups, source) for source in (*SOURCES, DAYS)}
     pieces = {source: found for source, found in pieces.items() if len(found[0])}
     if not pieces:
         return None
     sparse = {source: source != DAYS and _sparse(*found) for source, found in pieces.items()}
-    return _statement(known, names, sparse), _parameters(groups, pieces)
+    single = len(pieces) == 1 and all(len(set(each.steps.tolist())) == len(each.steps) for each in _each(groups))
+    return _statement(known, names, sparse, single=single), _parameters(groups, pieces)
+
+
+def _each(groups: Sequence[Group]) -> Iterable[Pieces]:
+    return (found for _, plan in groups for found in plan.pieces.values())
 
 
 def _numbered(groups: Sequence[Group], source: str) -> tuple[np.ndarray[tuple[int], np.dtype[np.int32]], Pieces]:
@@ -129,7 +134,10 @@ COLUMNS: LiteralString = "SELECT series_id, array_agg(start), {columns} FROM ({s
 PARTS = ("groups", "starts", "ends", "steps", "first", "last")
 
 
-def _statement(known: Mapping[str, Measure], names: Sequence[str], sparse: Mapping[str, bool]) -> Composed:
+def _statement(
+    known: Mapping[str, Measure], names: Sequence[str], sparse: Mapping[str, bool], *, single: bool
+) -> Composed:
+    """Rows are put together only where a step may have several."""
     needed = [name for name in known if name in names or any(name in known[n].needs for n in names)]
     plain = _list(Identifier(name) for name in needed)
     made = _list(SQL("{} AS {}").format(SQL(known[name].raw), Identifier(name)) for name in needed)
@@ -145,6 +153,10 @@ def _statement(known: Mapping[str, Measure], names: Sequence[str], sparse: Mappi
             each = SQL("AND bucket = ANY({})").format(Placeholder(f"each_{source}")) if few else SQL("")
             table = Identifier(TABLES[source])
             branches.append(SQL(TIER).format(columns=plain, table=table, each=each, **given))
+    if single:
+        return SQL("SELECT series_id, start, {} FROM ({}) AS part").format(
+            _list(Identifier(name) for name in names), branches[0]
+        )
     return SQL(
         "SELECT series_id, start, {} FROM ({}) AS part GROUP BY series_id, start ORDER BY series_id, start"
     ).format(whole, SQL(" UNION ALL ").join(branches))

@@ -8,7 +8,7 @@ import numpy as np
 from app.domain.instants import instant, microseconds, width
 from app.domain.model import SeriesId
 from app.domain.spans import Span
-from app.domain.tiers import LONG_AGO, Freshness
+from app.domain.tiers import Freshness
 from app.store.columns import Floats, Instants, Integers
 from app.store.database import Database
 from app.store.drops import DropFinder
@@ -35,7 +35,6 @@ INSERT INTO counter_scans (series_id, known_since)
 SELECT series_id, (SELECT gone_before FROM tiers WHERE name = 'RAW') FROM unnest(%(series)s) AS scanned (series_id)
 ON CONFLICT (series_id) DO NOTHING
 """
-KNOWN: LiteralString = "SELECT series_id, known_since FROM counter_scans WHERE series_id = ANY(%(series)s)"
 # Whatever was looked at and is no drop goes; one statement, so that no reader sees half of it.
 WRITE: LiteralString = """
 WITH found AS MATERIALIZED (
@@ -95,11 +94,9 @@ class CounterScan:
         async with self._database.driver(autocommit=True) as connection:
             await connection.execute(WRITE, parameters)
 
-    async def rescan(self, ids: Sequence[SeriesId], freshness: Freshness) -> int | None:
-        """Examines all raw rows of these counters; where rows are gone, since when there are any (microseconds).
-
-        Only a turn of the worker, which goes on with what comes later, takes a series for scanned.
-        """
+    async def rescan(self, ids: Sequence[SeriesId], freshness: Freshness) -> None:
+        """Examines all raw rows of these counters. Only a turn of the worker, which goes on with what comes later,
+        takes a series for scanned."""
         chunk = width(CHUNK)
         async with self._database.driver(autocommit=True) as connection:
             row = await (await connection.execute(OLDEST, {"series": Integers(np.array(ids))})).fetchone()
@@ -108,10 +105,3 @@ class CounterScan:
         for number in sorted(number for number in numbers if oldest is not None and number >= oldest):
             span = Span(number * chunk, (number + 1) * chunk)
             await self.examine(ids, span, span.end, freshness)
-        return freshness.gone[0] if freshness.gone[0] > LONG_AGO else None
-
-    async def known_since(self, ids: Sequence[SeriesId]) -> dict[SeriesId, int]:
-        """From when on the drops of each series are known; a series that is not there was not scanned yet."""
-        async with self._database.driver(autocommit=True) as connection:
-            rows = await connection.execute(KNOWN, {"series": list(ids)})
-            return {series: microseconds(since) for series, since in await rows.fetchall()}

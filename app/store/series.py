@@ -1,20 +1,22 @@
 """Reads series with their labels and latest readings, many keys to a statement."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, time
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Row, Select
 
 from app.domain.instants import microseconds
-from app.domain.model import Label, MachineId, PlantCalendar, PlantId, Reading, Series, SeriesId
+from app.domain.model import Label, MachineId, Metric, PlantCalendar, PlantId, Reading, Series, SeriesId
 from app.domain.quality import unsigned
 from app.store.catalog import metric_of
 from app.store.database import Database
 from app.store.keys import one_of
 from app.store.tables import kept_days, latest, lines, machines, metric_labels, metrics, plants, series, series_labels
 
-_METRIC = {column.name: column.label(f"its_{column.name}") for column in metrics.c}
+_METRIC = [column.name for column in metrics.c]
 _RECEIVED: ColumnElement[int] = sa.func.coalesce(latest.c.received, 0)
 _LIVES_BY = sa.and_(
     kept_days.c.series_id == series.c.id,
@@ -32,12 +34,12 @@ class SeriesCatalog:
         self._database = database
 
     async def by_id(self, scope: PlantId | None, ids: Sequence[SeriesId]) -> list[Series]:
-        return [_series(row) for row in await self._all(_select(scope).where(one_of(series.c.id, ids)))]
+        return _series(await self._all(_select(scope).where(one_of(series.c.id, ids))))
 
     async def by_machine(self, scope: PlantId | None, ids: Sequence[MachineId]) -> list[Series]:
         """All series of these machines, by metric name."""
         query = _select(scope).where(one_of(series.c.machine_id, ids)).order_by(metrics.c.name)
-        return [_series(row) for row in await self._all(query)]
+        return _series(await self._all(query))
 
     async def unmapped(self, search: str | None, after: Busyness | None, limit: int) -> list[tuple[Busyness, Series]]:
         """The busiest first; each with the place that the next page starts behind."""
@@ -46,7 +48,8 @@ class SeriesCatalog:
             received, number = after
             alike = sa.and_(sa.literal(received) == _RECEIVED, series.c.id > number)
             query = query.where(sa.or_(received > _RECEIVED, alike))
-        return [((row.received, row.id), _series(row)) for row in await self._all(query)]
+        found = _series(await self._all(query))
+        return [((each.received, each.id), each) for each in found]
 
     async def unmapped_count(self, search: str | None) -> int:
         counted = _unmapped(sa.select(series.c.id), search).subquery()
@@ -97,13 +100,17 @@ class SeriesCatalog:
 def _select(scope: PlantId | None) -> Select[tuple[object, ...]]:
     query = (
         sa.select(
-            series,
+            series.c.id,
+            series.c.source,
+            series.c.machine_id,
             lines.c.plant_id,
-            _RECEIVED.label("received"),
+            series.c.unmapped_reason,
+            series.c.unit,
+            _RECEIVED,
             plants.c.time_zone,
             plants.c.production_day_starts,
-            kept_days.c.since.label("kept_since"),
-            *_METRIC.values(),
+            kept_days.c.since,
+            *metrics.c,
         )
         .outerjoin(latest, latest.c.series_id == series.c.id)
         .outerjoin(metrics, metrics.c.id == series.c.metric_id)
@@ -120,12 +127,25 @@ def _unmapped(query: Select[tuple[object, ...]], search: str | None) -> Select[t
     return query.where(series.c.source.icontains(search, autoescape=True)) if search else query
 
 
-def _series(row: Row[tuple[object, ...]]) -> Series:
-    metric = metric_of({name: row._mapping[label] for name, label in _METRIC.items()}) if row.metric_id else None
-    kept_since = microseconds(row.kept_since) if row.kept_since else None
-    calendar = PlantCalendar(kept_since=kept_since)
-    if row.plant_id:
-        calendar = PlantCalendar(row.time_zone, row.production_day_starts, kept_since)
-    return Series(
-        row.id, row.source, metric, row.machine_id, row.plant_id, row.unmapped_reason, row.unit, row.received, calendar
-    )
+def _series(rows: Iterable[Sequence[Any]]) -> list[Series]:
+    """Many series have few metrics and calendars: each is made once."""
+    calendar = cache(_calendar)
+    known: dict[object, Metric] = {}
+    found = []
+    for number, source, machine, plant, reason, unit, received, zone, begins, since, *metric in rows:
+        its_metric = None
+        if (metric_id := metric[0]) is not None:
+            its_metric = known.get(metric_id) or known.setdefault(
+                metric_id, metric_of(dict(zip(_METRIC, metric, strict=True)))
+            )
+        found.append(
+            Series(
+                number, source, its_metric, machine, plant, reason, unit, received, calendar(plant, zone, begins, since)
+            )
+        )
+    return found
+
+
+def _calendar(plant: PlantId | None, zone: str, begins: time, since: datetime | None) -> PlantCalendar:
+    kept_since = microseconds(since) if since else None
+    return PlantCalendar(kept_since=kept_since) if plant is None else PlantCalendar(zone, begins, kept_since)

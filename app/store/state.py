@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import LiteralString, NamedTuple
 
+from app.domain.calendar_plan import DAYS
 from app.domain.instants import microseconds
 from app.domain.tiers import TIERS
 from app.store.database import Database
@@ -12,7 +13,8 @@ from app.store.jobs import Job, JobLog
 NOTES: LiteralString = "SELECT count(*), coalesce(sum(extract(epoch FROM ends - starts)), 0)::float8 FROM touched"
 WATERMARKS: LiteralString = "SELECT name, watermark FROM tiers"
 REST: LiteralString = """
-SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
+SELECT coalesce(sum(pg_total_relation_size(oid)) FILTER (WHERE relname = 'local_days'), 0)::bigint,
+    coalesce(sum(pg_total_relation_size(oid)) FILTER (WHERE relname <> 'local_days'), 0)::bigint FROM pg_class
 WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND NOT relispartition
     AND relname NOT LIKE 'readings%%'
 """
@@ -43,7 +45,8 @@ class CounterState(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class State:
     """Watermarks by tier (microseconds), pending notes and the seconds that they cover, bytes by table with indexes
-    (`catalog` is all that is no readings), chunks of readings and how many are in the columnstore, and jobs."""
+    (P1D are local days, `catalog` is all that is no readings), chunks of readings and how many are in the columnstore,
+    and jobs."""
 
     server: str
     watermarks: dict[str, int]
@@ -69,7 +72,7 @@ class StateReader:
             found = dict(await (await connection.execute(WATERMARKS)).fetchall())
             notes, seconds = (await (await connection.execute(NOTES)).fetchall())[0]
             sizes = {name: await engine.size(connection, table) for name, table in TABLES.items()}
-            sizes["catalog"] = (await (await connection.execute(REST)).fetchall())[0][0]
+            sizes[DAYS], sizes["catalog"] = (await (await connection.execute(REST)).fetchall())[0]
             chunks, compressed = await engine.chunk_counts(connection)
         watermarks = {tier.name: microseconds(found[tier.name]) for tier in TIERS}
         return State(self._database.kind.sentence, watermarks, notes, seconds, sizes, chunks, compressed, jobs)

@@ -18,7 +18,7 @@ COLUMNS = {"series": [{"source": "a", "times": [1], "values": ["x", []]}]}
 async def test_an_address_at_which_nothing_is_tells_where_the_doors_are(client: httpx.AsyncClient) -> None:
     ways = {
         "/api": "/api/v1/readings",
-        "/api/v9/write": "/api/v2/write (line protocol) or /api/v1/readings (JSON), questions to /graphql.",
+        "/api/v9/write": "/api/v2/write (line protocol) or /api/v1/readings (JSON), questions to /graphql;",
         "/api/v2/query": "Flux are not answered here: questions go to /graphql.",
         "/query?db=x&q=SHOW+DATABASES": "Flux are not answered here: questions go to /graphql.",
         "/nowhere": "Questions go to /graphql, readings to",

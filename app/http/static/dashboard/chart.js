@@ -3,12 +3,12 @@
 import "./locale.js";
 import uPlot from "/static/vendor/uplot-1.6.32/uPlot.esm.js";
 import { paintBefore, paintBehind } from "./marks.js";
-import { axisNumbers, cut } from "./words.js";
+import { axisNumbers } from "./words.js";
 
 const LEFT = 60;
-const RIGHT = 12;
-const FOOT = 22;
-const HEIGHT = 112;
+const RIGHT = 18;
+const FOOT = 24;
+const HEIGHT = 116;
 const ROW = 19;
 const MOST_ROWS = 10;
 const FONT = "11px system-ui, sans-serif";
@@ -35,16 +35,16 @@ export class Chart {
       width: Math.max(LEFT + RIGHT + 1, this.host.clientWidth),
       height: HEIGHT + FOOT,
       ms: 1,
-      padding: [6, RIGHT, 0, 0],
+      padding: [9, RIGHT, 0, 0],
       tzDate: (time) => uPlot.tzDate(new Date(time), clock.zone),
       legend: { show: false },
       scales: { x: { range: () => this.edges }, y: { range: (_, low, high) => this.room(low, high) } },
       axes: [
-        { ...axis, size: FOOT, space: 64, gap: 3, values: (_, times, at, space, step) => clock.ticks(times, step) },
+        { ...axis, size: FOOT, space: 64, gap: 5, values: (_, times, at, space, step) => clock.ticks(times, step) },
         {
           ...axis, size: LEFT, gap: 6,
           ...(labels ? { splits: () => this.codes } : { space: 28 }),
-          values: (_, splits) => (labels ? splits.map((code) => cut(labels.get(code) ?? `${code}`, 9)) : axisNumbers(splits)),
+          values: (plot, splits) => (labels ? splits.map((code) => fitted(plot, labels.get(code) ?? `${code}`)) : axisNumbers(splits)),
         },
       ],
       series: [
@@ -125,6 +125,14 @@ export class Chart {
     if (low === null) return [0, 1];
     return this.labels ? [low - 0.7, high + 0.7] : uPlot.rangeNum(low, high, 0.1, true);
   }
+}
+
+/** As much of a label as there is room for beside the curve. */
+function fitted({ ctx: context }, text) {
+  context.font = FONT;
+  let most = Math.min(text.length, 40);
+  while (most > 1 && context.measureText(text.slice(0, most)).width > LEFT - 20) most -= 1;
+  return most < text.length ? `${text.slice(0, most)}…` : text;
 }
 
 /** Readings between two gaps are no line: they are drawn as points. */

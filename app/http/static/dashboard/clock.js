@@ -32,10 +32,17 @@ export class Clock {
     return times.map((time) => (minutes.format(time) === "00:00" && step >= MINUTE ? day : fine).format(time));
   }
 
-  /** An instant beside others of its range: the day is told where it is another than that of `beside`. */
+  /** An instant beside others: the day is told where it is another than that of `beside`. */
   instant(time, beside) {
     const { date, seconds, whole } = this.formats;
     return (date.format(time) === date.format(beside) ? seconds : whole).format(time);
+  }
+
+  /** The same for edges of buckets, which have no seconds but in narrow ranges. */
+  edge(time, beside) {
+    const { date, minutes, range } = this.formats;
+    if (time % MINUTE !== 0) return this.instant(time, beside);
+    return (date.format(time) === date.format(beside) ? minutes : range).format(time);
   }
 
   /** A range in words. */

@@ -70,6 +70,7 @@ class Dashboard {
     if (span.last) this.home = span;
     Object.assign(this, { path, span, marks: true });
     if (path === this.page.path) this.page.preview(edges(span, this.now));
+    byId("main").setAttribute("aria-busy", "true");
     this.load();
   }
 
@@ -86,7 +87,7 @@ class Dashboard {
     this.controller?.abort();
     const { signal } = (this.controller = new AbortController());
     const range = edges(this.span, this.now);
-    this.toolbar.show(this.span, this.now, patience(range) / 1_000);
+    this.toolbar.show(this.span, this.now, patience(range));
     this.tree.mark(this.path, this.span);
     this.asked = this.page.points;
     try {
@@ -127,42 +128,44 @@ class Dashboard {
     this.failures = 0;
     this.token.accept();
     notice.hush();
-    byId("shell").dataset.known = "true";
+    byId("main").setAttribute("aria-busy", "false");
     if (data.plants) this.showPlants(data);
     if (this.plants === null) {
       this.page.clear();
-      notice.showNoPlants(Boolean(this.token.value));
+      notice.showNoMachines(Boolean(this.token.value));
       this.again(AGAIN);
-    } else if (this.path === null && WIDE.matches && this.tree.first) {
+    } else if (this.path === null && WIDE.matches) {
       this.go(this.tree.first, this.span, true);
     } else if (!data.machine) {
       this.page.clear();
       this.list(true);
-      if (this.path === null) notice.showChoice();
-      else notice.showNoMachine(this.path);
+      if (this.path !== null) notice.showNoMachine(this.path);
     } else {
       const first = this.page.path === null;
       this.shownAt = this.now;
       this.page.show(data.machine, edges(this.span, this.now), this.now);
       if (first && document.activeElement === document.body) this.page.curves.focus({ preventScroll: true, focusVisible: false });
-      if (isLive(this.span, this.now)) this.again(patience(edges(this.span, this.now)));
+      if (isLive(this.span, this.now)) this.again(1_000 * patience(edges(this.span, this.now)));
     }
   }
 
   showPlants({ plants, unmappedSeries }) {
     const nodes = plants.edges.map(({ node }) => node);
-    this.plants = nodes.length > 0 ? nodes : null;
     this.tree.show(nodes);
+    this.plants = this.tree.first && nodes;
     this.tree.mark(this.path, this.span);
     const count = unmappedSeries.totalCount;
+    byId("shell").dataset.known = String(this.plants !== null || count > 0);
     byId("unmapped").hidden = count === 0;
     byId("unmapped-count").textContent = count === 1 ? "1 source tag belongs" : `${count} source tags belong`;
   }
 
   explain(trouble) {
+    byId("main").setAttribute("aria-busy", "false");
     if (trouble.kind === "token") {
       this.forget();
-      this.token.demand(`${trouble.message} ${trouble.hint}`);
+      this.token.keep("");
+      this.token.demand(trouble.message);
     } else if (trouble.kind === "away") {
       this.failures += 1;
       const since = this.shownAt ? ` What is shown is of ${this.page.clock.formats.seconds.format(this.shownAt)}.` : "";
@@ -212,7 +215,7 @@ class Dashboard {
       this.page.fit();
       clearTimeout(waiting);
       waiting = setTimeout(() => this.page.path !== null && this.page.points !== this.asked && this.load(), 250);
-    }).observe(this.page.curves);
+    }).observe(byId("gauge"));
   }
 }
 

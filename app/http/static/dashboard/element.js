@@ -13,5 +13,8 @@ export function element(tag, { text, on = {}, ...attributes } = {}, ...children)
   return made;
 }
 
+/** The same things with text between them. */
+export const parted = (between, things) => things.flatMap((thing, place) => (place === 0 ? [thing] : [between, thing]));
+
 /** The element of the page with this id. */
 export const byId = (id) => document.getElementById(id);

@@ -2,7 +2,7 @@
 
 import { plotWidth } from "./chart.js";
 import { Clock } from "./clock.js";
-import { byId, element } from "./element.js";
+import { byId } from "./element.js";
 import { Panel } from "./panel.js";
 
 const MOST_POINTS = 4_000;
@@ -26,8 +26,9 @@ export class MachinePage {
     return Math.floor(plotWidth(this.width) / STEP);
   }
 
+  /** Of a chart; also known before there is any. */
   get width() {
-    return this.curves.clientWidth || byId("main").clientWidth;
+    return byId("gauge").clientWidth;
   }
 
   get charts() {
@@ -68,9 +69,9 @@ export class MachinePage {
     this.root.hidden = false;
     byId("machine-name").textContent = machine.name;
     byId("machine-path").textContent = machine.path;
-    byId("machine-type").textContent = machine.type?.name ?? "";
+    byId("machine-type").textContent = machine.type ? `· ${machine.type.name}` : "";
     const places = [machine.plant.name, machine.line?.name].filter(Boolean);
-    byId("place").replaceChildren(...places.map((text) => element("span", { text })));
+    byId("place").textContent = places.join(" / ");
     document.title = `${machine.name} - Linegraph`;
   }
 

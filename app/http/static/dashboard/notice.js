@@ -15,14 +15,14 @@ export function hush() {
   byId("blank").hidden = true;
 }
 
-/** There is nothing at all yet: how to change that, with a token where one is needed. */
-export function showNoPlants(needsToken) {
+/** There is nothing to choose from yet: how to change that, with a token where one is needed. */
+export function showNoMachines(needsToken) {
   const line = "temperature,plant=detroit,line=press-1,machine=robot-3 value=21.5";
   const steps = needsToken ? ["TOKEN=$(linegraph token create gateway --role writer)"] : [];
   const header = needsToken ? ' -H "Authorization: Bearer $TOKEN"' : "";
   const command = [...steps, `curl "${location.origin}/api/v2/write"${header} \\\n  --data-binary "${line}"`].join("\n");
   blank(
-    "No plants yet",
+    "No machines yet",
     element("p", { text: "A plant, its lines and machines appear with their first reading. Send one:" }),
     element("pre", {}, element("code", { text: command })),
     element("p", { text: "This page looks again by itself, every few seconds." }),
@@ -32,10 +32,6 @@ export function showNoPlants(needsToken) {
 export function showNoMachine(path) {
   const text = `There is no machine ${path}, or this token does not see it. Choose another one from the list.`;
   blank("No such machine", element("p", { text }));
-}
-
-export function showChoice() {
-  blank("Choose a machine", element("p", { text: "Each machine has a curve for everything that it measures." }));
 }
 
 function blank(title, ...content) {

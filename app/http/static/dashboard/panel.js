@@ -1,7 +1,7 @@
 // One series of a machine: its name, what it says now, and its curve.
 
 import { Chart } from "./chart.js";
-import { element } from "./element.js";
+import { element, parted } from "./element.js";
 import { marksOf } from "./marks.js";
 import { number, tierText, unitText } from "./words.js";
 
@@ -37,7 +37,7 @@ export class Panel {
   /** Shows what was answered of the series. */
   show(series, edges, now) {
     this.chart ??= this.made();
-    Object.assign(this, { series, now });
+    Object.assign(this, { series, now, end: edges[1] });
     if (this.labels) for (const { code, text } of series.labels) this.labels.set(code, text);
     const { plot, buckets, latest } = series;
     const empty = plot.times.length === 0;
@@ -46,7 +46,7 @@ export class Panel {
     if (!empty) this.chart.show(plot, marks, edges);
     this.tell(null);
     const facts = this.factsOf(marks);
-    this.facts.replaceChildren(...facts.map(([text, kind]) => element("span", { text, class: kind })));
+    this.facts.replaceChildren(...parted(" · ", facts.map(([text, kind]) => element("span", { text, class: kind }))));
     this.host.setAttribute("aria-label", `${this.name}: ${[this.value.textContent, ...facts.map(([text]) => text)].join(", ")}`);
     this.note.hidden = !empty;
     if (empty) this.note.replaceChildren(...this.absence(latest));
@@ -66,7 +66,7 @@ export class Panel {
     this.unit.textContent = known && !this.labels ? unitText(unit) : "";
     this.quality.textContent = quality;
     this.quality.dataset.quality = quality;
-    this.time.textContent = time ? this.clock.instant(time, this.now) : "never read";
+    this.time.textContent = time ? this.clock.instant(time, under ? this.end : this.now) : "never read";
   }
 
   text(value) {
@@ -81,7 +81,7 @@ export class Panel {
     const facts = [];
     if (metric?.kind === "COUNTER" && buckets) {
       const made = buckets.increase.reduce((sum, each) => sum + (each ?? 0), 0);
-      facts.push([`+${number(made)} since ${this.clock.instant(buckets.starts[0], this.now)}`]);
+      facts.push([`+${number(made)} since ${this.clock.edge(buckets.starts[0], this.end)}`]);
     } else if (!this.labels) {
       const [low, high] = known.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
       facts.push([`${number(low)} to ${number(high)}`]);
@@ -91,9 +91,9 @@ export class Panel {
       if (count > 0) facts.push([`${number(count)} ${kind}`, kind]);
     }
     facts.push([tierText(plot.tier)]);
-    if (!buckets) facts.push(["quality and finality are not kept for so narrow steps"]);
+    if (!buckets) facts.push(["quality and finality are not told here"]);
     else if (marks.finalUntil === null) facts.push([marks.provisional.length > 0 ? "provisional in parts" : "final"]);
-    else facts.push([`provisional since ${this.clock.instant(marks.finalUntil, this.now)}`, "provisional"]);
+    else facts.push([`provisional from ${this.clock.edge(marks.finalUntil, this.end)} on`, "provisional"]);
     if (marks.revised.length > 0) facts.push(["revised in parts", "revised"]);
     return facts;
   }

@@ -65,9 +65,10 @@ export function stepFor([from, to], most) {
   return name;
 }
 
-/** How long to wait before a live range is asked for again, in milliseconds: what is wide moves slowly. */
+/** Seconds to wait before a live range is asked for again: what is wide moves slowly. */
 export function patience([from, to]) {
-  return Math.min(60_000, Math.max(5_000, (to - from) / 5_000));
+  const hours = (to - from) / 3_600_000;
+  return hours <= 8 ? 5 : hours <= 48 ? 15 : 60;
 }
 
 const lasting = (width) => ({ last: `PT${Math.max(1, Math.round(width / SECOND))}S` });

@@ -4,7 +4,7 @@ const UNITS = new Map([
   ["Cel", "°C"], ["[degF]", "°F"], ["deg", "°"], ["Ohm", "Ω"], ["um", "µm"], ["us", "µs"], ["m3", "m³"], ["m2", "m²"],
   ["m/s2", "m/s²"], ["m3/h", "m³/h"], ["1", ""],
 ]);
-const TIERS = { RAW: "readings", PT1M: "1 min", PT15M: "15 min", PT1H: "1 h", PT6H: "6 h" };
+const TIERS = { PT1M: "minute", PT15M: "quarter-hour", PT1H: "hour", PT6H: "6-hour" };
 const GROUPED = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 6 });
 const WHOLE = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const SHORT = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 4 });
@@ -36,8 +36,5 @@ export function unitText(code) {
 
 /** What a curve was made of. */
 export function tierText(tier) {
-  return tier === "RAW" ? "every reading" : `rolled up by ${TIERS[tier] ?? tier}`;
+  return tier === "RAW" ? "from readings" : `from ${TIERS[tier] ?? tier} rollups`;
 }
-
-/** A text that fits into so many characters. */
-export const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
