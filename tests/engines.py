@@ -93,7 +93,7 @@ def reachable_folder() -> Path:
 async def new_database(server: TestServer, name: str, template: str = "template0") -> AsyncIterator[str]:
     """The URL of a database of this name that is like the template, dropped in the end."""
     async with await psycopg.AsyncConnection.connect(server.url, autocommit=True) as connection:
-        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         try:
             yield make_url(server.url).set(database=name).render_as_string(hide_password=False)
         finally:

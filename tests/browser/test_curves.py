@@ -52,18 +52,18 @@ def span_of(asked: dict[str, Any]) -> tuple[int, int]:
 def assert_follows_level(drawn: Drawn, colour: tuple[int, int, int]) -> None:
     """Every column of the curve lies where the triangle is, on one scale for all of them."""
     curve = drawn.of(colour)
-    columns = np.flatnonzero(curve.any(axis=0))
+    columns = drawn.columns(colour)
     rows = np.array([np.flatnonzero(curve[:, column]).mean() for column in columns])
     wanted = np.array([level(time_at(drawn, column)) for column in columns])
     # The corners are rounded by the width of the line, and one reading was made lower on purpose.
     straight = (np.abs(wanted - LOW) > 2) & (np.abs(wanted - 80) > 2)
     slope, offset = np.polyfit(wanted[straight], rows[straight], 1)
     assert slope < -0.8, "60 degrees fill the chart, and more is higher"
-    assert np.abs(slope * wanted + offset - rows)[straight].max() < 1.6
+    assert np.abs(slope * wanted + offset - rows)[straight].max() < 2
     silent = [column_at(drawn, each) for each in GAP]
     # Bad readings have no values: ten minutes of them are a gap as well.
     bad = [column_at(drawn, BAD[0] - MINUTE), column_at(drawn, BAD[1])]
-    drawn_at = set(columns.tolist())
+    drawn_at = set(columns)
     for column in range(4, drawn.width - 4):
         if any(start + 2 < column < end - 3 for start, end in (silent, bad)):
             assert column not in drawn_at, "nothing is drawn where nothing was read"

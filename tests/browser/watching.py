@@ -1,6 +1,7 @@
 """A page of a real browser: what it asks, what goes wrong in it, and which pixels it has drawn."""
 
 import base64
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -84,7 +85,7 @@ class Watched:
         parts = urlsplit(request.url)
         self.hosts.add(parts.hostname or parts.scheme)
         if request.method == "POST" and parts.path == "/graphql":
-            self.asked.append(request.post_data_json["variables"])
+            self.asked.append(json.loads(request.post_data or "{}")["variables"])
 
     def note_console(self, message: ConsoleMessage) -> None:
         self.said.append(f"{message.type}: {message.text}")

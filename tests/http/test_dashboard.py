@@ -59,7 +59,7 @@ def test_every_module_is_small_preloaded_and_says_what_it_is_for() -> None:
     for file in FOLDER.glob("*.js"):
         text = file.read_text(encoding="utf-8")
         assert text.startswith("// "), file.name
-        assert len(text.splitlines()) <= 250, file.name
+        assert len(text.splitlines()) <= 200, file.name
         assert page.count(f'"/static/dashboard/{file.name}"') == 1, file.name
         assert re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|https?://", text) == []
         for imported in re.findall(r'from "\./(.+)"', text):

@@ -19,7 +19,7 @@ const WIDE = matchMedia("(min-width: 761px)");
 
 class Dashboard {
   constructor() {
-    Object.assign(this, { ...readAddress(), home: HOME, plants: null, marks: true, failures: 0, skew: 0, asked: 0 });
+    Object.assign(this, { ...readAddress(), home: HOME, listed: false, marks: true, failures: 0, skew: 0, asked: 0 });
     if (this.span.last) this.home = this.span;
     this.token = new Token(() => this.restart());
     this.service = new Service(this.token);
@@ -44,7 +44,7 @@ class Dashboard {
     addEventListener("popstate", () => this.change(readAddress()));
     document.addEventListener("visibilitychange", () => document.hidden || this.load());
     byId("menu").addEventListener("click", () => this.list(byId("menu").getAttribute("aria-expanded") !== "true"));
-    this.watchWidth();
+    this.page.watchWidth(() => this.page.points === this.asked || this.load());
     this.load();
   }
 
@@ -93,7 +93,7 @@ class Dashboard {
     try {
       const { data, now } = await this.service.ask(
         {
-          tree: this.plants === null,
+          tree: !this.listed,
           chosen: this.path !== null,
           path: this.path ?? "",
           range: written(this.span),
@@ -103,23 +103,13 @@ class Dashboard {
         },
         signal,
       );
-      if (data.plants) await this.more(data, signal);
+      if (data.plants) await this.service.askOn(data, signal);
       signal.throwIfAborted();
       this.show(data, now);
     } catch (trouble) {
       if (signal.aborted) return;
       if (!(trouble instanceof Trouble)) throw trouble;
       this.explain(trouble);
-    }
-  }
-
-  /** The pages of plants after the first, which few have. */
-  async more(data, signal) {
-    while (data.plants.pageInfo.hasNextPage) {
-      const after = data.plants.pageInfo.endCursor;
-      const rest = { chosen: false, path: "", range: written(HOME), points: 1, every: "PT1H", marks: false };
-      const { data: next } = await this.service.ask({ ...rest, tree: true, after }, signal);
-      data.plants = { ...next.plants, edges: [...data.plants.edges, ...next.plants.edges] };
     }
   }
 
@@ -130,7 +120,7 @@ class Dashboard {
     notice.hush();
     byId("main").setAttribute("aria-busy", "false");
     if (data.plants) this.showPlants(data);
-    if (this.plants === null) {
+    if (!this.listed) {
       this.page.clear();
       notice.showNoMachines(Boolean(this.token.value));
       this.again(AGAIN);
@@ -150,14 +140,9 @@ class Dashboard {
   }
 
   showPlants({ plants, unmappedSeries }) {
-    const nodes = plants.edges.map(({ node }) => node);
-    this.tree.show(nodes);
-    this.plants = this.tree.first && nodes;
+    this.tree.show(plants.edges.map(({ node }) => node), unmappedSeries.totalCount);
     this.tree.mark(this.path, this.span);
-    const count = unmappedSeries.totalCount;
-    byId("shell").dataset.known = String(this.plants !== null || count > 0);
-    byId("unmapped").hidden = count === 0;
-    byId("unmapped-count").textContent = count === 1 ? "1 source tag belongs" : `${count} source tags belong`;
+    this.listed = this.tree.first !== null;
   }
 
   explain(trouble) {
@@ -186,10 +171,8 @@ class Dashboard {
   /** What a token has shown is not for whoever comes without it. */
   forget() {
     this.page.clear();
-    this.tree.show([]);
-    Object.assign(this, { plants: null, shownAt: null });
-    byId("shell").dataset.known = "false";
-    byId("unmapped").hidden = true;
+    this.tree.show([], 0);
+    Object.assign(this, { listed: false, shownAt: null });
     notice.hush();
   }
 
@@ -207,15 +190,6 @@ class Dashboard {
   list(open) {
     byId("menu").setAttribute("aria-expanded", String(open));
     byId("shell").dataset.list = open ? "open" : "closed";
-  }
-
-  watchWidth() {
-    let waiting;
-    new ResizeObserver(() => {
-      this.page.fit();
-      clearTimeout(waiting);
-      waiting = setTimeout(() => this.page.path !== null && this.page.points !== this.asked && this.load(), 250);
-    }).observe(byId("gauge"));
   }
 }
 

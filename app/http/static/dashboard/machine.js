@@ -90,8 +90,14 @@ export class MachinePage {
     for (const chart of this.charts) chart.point(this.pointedAt);
   }
 
-  fit() {
-    for (const chart of this.charts) chart.fit();
+  /** Keeps the charts as wide as there is room for; `changed` is called once the width has come to rest. */
+  watchWidth(changed) {
+    let waiting;
+    new ResizeObserver(() => {
+      for (const chart of this.charts) chart.fit();
+      clearTimeout(waiting);
+      waiting = setTimeout(() => this.path !== null && changed(), 250);
+    }).observe(byId("gauge"));
   }
 
   repaint() {

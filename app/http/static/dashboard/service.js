@@ -41,6 +41,15 @@ export class Service {
     }
   }
 
+  /** Adds the pages of plants after the first, which few have, to what was answered. */
+  async askOn(data, signal) {
+    const rest = { tree: true, chosen: false, path: "", range: { last: "PT1H" }, points: 1, every: "PT1H", marks: false };
+    while (data.plants.pageInfo.hasNextPage) {
+      const { data: next } = await this.ask({ ...rest, after: data.plants.pageInfo.endCursor }, signal);
+      data.plants = { ...next.plants, edges: [...data.plants.edges, ...next.plants.edges] };
+    }
+  }
+
   troubleOf(response, answer) {
     const [{ message, extensions: { code, hint = "" } = {} } = {}] = answer.errors ?? [];
     if (response.status === 401 || response.status === 403) {

@@ -23,13 +23,16 @@ export class Tree {
     return this.links.keys().next().value ?? null;
   }
 
-  /** Lists all plants anew. */
-  show(plants) {
+  /** Lists all plants anew, and tells of tags without a machine. */
+  show(plants, unmapped) {
     this.links.clear();
-    this.groups = [];
+    Object.assign(this, { groups: [], current: null });
     this.root.replaceChildren(...plants.map((plant) => this.group(plant, plant.lines.map((line) => this.line(plant, line)))));
     const few = this.links.size <= OPEN_UP_TO;
     for (const group of this.groups) group.open = few;
+    byId("unmapped").hidden = unmapped === 0;
+    byId("unmapped-count").textContent = unmapped === 1 ? "1 source tag belongs" : `${unmapped} source tags belong`;
+    byId("shell").dataset.known = String(this.links.size + unmapped > 0);
     this.sift();
   }
 
