@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import orjson
 import psycopg
@@ -34,6 +34,32 @@ JOIN metrics ON metrics.id = series.metric_id
 JOIN latest ON latest.series_id = series.id
 WHERE plants.code = %s ORDER BY machines.code, metrics.name
 """
+# As in the coarsest tier, in columns of a chart.
+_CURVES = """
+SELECT array_agg(first_at), array_agg(first), array_agg(minimum_at), array_agg(minimum), array_agg(maximum_at),
+    array_agg(maximum), array_agg(last_at), array_agg(last)
+FROM (
+    SELECT series_id, date_bin(%s, bucket, %s) AS start, date_part('epoch', min(first_at)) * 1000 AS first_at,
+        {first} AS first, date_part('epoch', {minimum_at}) * 1000 AS minimum_at, min(minimum) AS minimum,
+        date_part('epoch', {maximum_at}) * 1000 AS maximum_at, max(maximum) AS maximum,
+        date_part('epoch', max(last_at)) * 1000 AS last_at, {last} AS last
+    FROM readings_6h WHERE series_id = ANY(%s) AND bucket >= %s AND bucket < %s
+    GROUP BY series_id, start ORDER BY series_id, start
+) AS step GROUP BY series_id ORDER BY series_id
+"""
+_TIMESCALE = {
+    "first": "first(first, first_at)",
+    "minimum_at": "first(minimum_at, minimum)",
+    "maximum_at": "last(maximum_at, maximum)",
+    "last": "last(last, last_at)",
+}
+_PLAIN = {
+    "first": "(array_agg(first ORDER BY first_at))[1]",
+    "minimum_at": "(array_agg(minimum_at ORDER BY minimum))[1]",
+    "maximum_at": "(array_agg(maximum_at ORDER BY maximum DESC))[1]",
+    "last": "(array_agg(last ORDER BY last_at DESC))[1]",
+}
+_IS_TIMESCALE = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')"
 
 _CUSTOM_PLANS = "-c plan_cache_mode=force_custom_plan"
 """A generic plan reads the day of all series on TimescaleDB: no reference to be proud of."""
@@ -57,6 +83,17 @@ async def plant(request: Request) -> Response:
     return _json(found)
 
 
+async def curves(request: Request) -> Response:
+    """First, lowest, highest and last of every column, of the series whose numbers are named, in their order."""
+    asked = request.query_params
+    ids = [int(number) for number in asked["ids"].split(",")]
+    start, end = datetime.fromisoformat(asked["from"]), datetime.fromisoformat(asked["to"])
+    width = timedelta(seconds=int(asked["seconds"]))
+    names = ("first_at", "first", "minimum_at", "minimum", "maximum_at", "maximum", "last_at", "last")
+    rows = await _fetch(request, request.app.state.curves, [width, start, ids, start, end])
+    return _json([dict(zip(names, row, strict=True)) for row in rows])
+
+
 async def alive(request: Request) -> Response:
     return PlainTextResponse("alive\n")
 
@@ -75,11 +112,18 @@ def application() -> Starlette:
         ]
         for connection in opened:
             connections.put_nowait(connection)
+        timescale = await (await opened[0].execute(_IS_TIMESCALE)).fetchone()
+        app.state.curves = _CURVES.format(**(_TIMESCALE if timescale == (True,) else _PLAIN))
         yield
         for connection in opened:
             await connection.close()
 
-    routes = [Route("/machine", machine), Route("/plant", plant), Route("/healthz", alive)]
+    routes = [
+        Route("/machine", machine),
+        Route("/plant", plant),
+        Route("/curves", curves),
+        Route("/healthz", alive),
+    ]
     return Starlette(routes=routes, lifespan=connected)
 
 

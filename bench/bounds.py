@@ -5,8 +5,18 @@ from typing import Final
 
 LEAST_INGEST: Final = 0.35
 """Of the rate of a plain COPY of the same rows."""
-LEAST_MACHINE_PAGE: Final = 0.5
+LEAST_MACHINE_PAGE: Final = 0.8
 """Of the rate of a bare route that answers the same numbers."""
+LEAST_PLANT_PAGE: Final = 0.7
+LEAST_CURVES: Final = 0.7
+MOST_CURVES: Final = 0.15
+"""Seconds for the curves of a year of ten series, at one client."""
+MOST_SMALL: Final = 0.003
+"""Seconds in the service, without its statements, for a small query."""
+LEAST_KNOWN: Final = 0.75
+"""Of small queries that are written in steps, and run some times each: found parsed and validated."""
+MOST_PAGES_MEMORY: Final = 400.0
+"""Megabytes that a service has held at most while pages, curves and a million buckets were asked for."""
 MOST_MEMORY: Final = 250.0
 """Megabytes (10^6 bytes) that the service has held at most after one million readings."""
 MOST_GROWTH: Final = 10.0

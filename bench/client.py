@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Self
 
 _LARGEST_HEAD = 1 << 22
@@ -76,23 +77,28 @@ async def send_all(port: int, requests: Sequence[Sequence[bytes]]) -> float:
 
 async def rate(port: int, requests: Sequence[Sequence[bytes]], seconds: float) -> float:
     """Requests answered a second; each connection goes through its own over and over until the time is up."""
+    started = time.perf_counter()
+    return len(await durations(port, requests, seconds)) / (time.perf_counter() - started)
+
+
+async def durations(port: int, requests: Sequence[Sequence[bytes]], seconds: float) -> list[float]:
+    """Seconds that each answer took, asked as above; at least one a connection."""
     connections = [await Connection.open(port) for _ in requests]
-    answered = 0
+    taken: list[float] = []
+    until = time.perf_counter() + seconds
 
     async def ask(connection: Connection, own: Sequence[bytes]) -> None:
-        nonlocal answered
-        at = 0
-        while time.perf_counter() < until:
-            await connection.ask(own[at % len(own)])
-            answered += 1
-            at += 1
+        for raw in cycle(own):
+            began = time.perf_counter()
+            await connection.ask(raw)
+            ended = time.perf_counter()
+            taken.append(ended - began)
+            if ended >= until:
+                return
 
-    started = time.perf_counter()
-    until = started + seconds
     async with asyncio.TaskGroup() as tasks:
         for connection, own in zip(connections, requests, strict=True):
             tasks.create_task(ask(connection, own))
-    taken = time.perf_counter() - started
     for connection in connections:
         await connection.close()
-    return answered / taken
+    return taken

@@ -80,7 +80,21 @@ def at_most(what: str, megabytes: float, most: float) -> Figure:
 
 
 def at_most_seconds(what: str, seconds: float, most: float) -> Figure:
-    return Figure(what, f"{seconds * 1_000:.0f} ms", bound=f"less than {most * 1_000:g} ms", holds=seconds < most)
+    return Figure(what, in_milliseconds(seconds), bound=f"less than {most * 1_000:g} ms", holds=seconds < most)
+
+
+def at_least_share(what: str, part: int, whole: int, least: float) -> Figure:
+    measured = f"{part / whole:.1%} ({part:,} of {whole:,})"
+    return Figure(what, measured, bound=f"at least {least:.0%}", holds=part / whole >= least)
+
+
+def told(what: str, measured: str) -> Figure:
+    """Without a bound: for those who want to know."""
+    return Figure(what, measured)
+
+
+def in_milliseconds(seconds: float) -> str:
+    return f"{_number(seconds * 1_000)} ms"
 
 
 def plain_table(title: str, figures: Sequence[Figure]) -> Table:

@@ -59,7 +59,7 @@ async def compare_all(url: str, database_url: str, token: str, truth: Truth, out
         await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection,
     ):
         for _ in range(2):
-            found = await compare(Customer(client).ask, truth, metrics=metrics)
+            found = await compare(Customer(client).ask, truth, metrics=metrics, zone="UTC")
             outcome.buckets += found.compared
             outcome.different_buckets += found.different
             outcome.surprises += found.words

@@ -11,10 +11,12 @@ from typing import Any, Final
 import orjson
 import psycopg
 
-from bench.bounds import MOST_DAYS, MOST_INCREASES, MOST_MONTHS, YEAR_RUNS, Extent
+from bench.bounds import MOST_DAYS, MOST_INCREASES, MOST_MONTHS, MOST_PAGES_MEMORY, YEAR_RUNS, Extent
 from bench.client import ask_once, request, send_all
-from bench.figures import Figure, at_most_seconds
-from bench.process import Service, command, service
+from bench.curves import curves
+from bench.figures import Figure, at_most, at_most_seconds
+from bench.million import million
+from bench.process import Service, bare_routes, command, service
 from bench.server import Server, new_database
 
 MACHINES: Final = 10
@@ -57,14 +59,25 @@ query Year($from: DateTime!, $to: DateTime!, $by: CalendarStep!) {
 
 
 async def year(server: Server, extent: Extent) -> list[Figure]:
-    """Days, increases by days, and months of all series, each by one client; nothing is remembered in between."""
-    async with new_database(server, "bench_year") as url, service(url) as running:
+    """Days, increases by days, and months of all series, each by one client, nothing remembered in between; curves,
+    and a million buckets."""
+    async with new_database(server, "bench_year") as url, service(url) as running, bare_routes(url) as bare:
         await load(running, url, extent.year_days)
-        return [
-            await _asked(running, "average minimum maximum count", "DAY", MOST_DAYS),
-            await _asked(running, "increase", "DAY", MOST_INCREASES),
-            await _asked(running, "average minimum maximum count", "MONTH", MOST_MONTHS),
-        ]
+        return await measured(running, bare, extent)
+
+
+async def measured(running: Service, bare: int, extent: Extent) -> list[Figure]:
+    """On a database that holds the year."""
+    machines = [f"year/line/machine-{number}" for number in range(MACHINES)]
+    return [
+        await _asked(running, "average minimum maximum count", "DAY", MOST_DAYS),
+        await _asked(running, "increase", "DAY", MOST_INCREASES),
+        await _asked(running, "average minimum maximum count", "MONTH", MOST_MONTHS),
+        *await curves(running, bare, machines, extent.page_seconds),
+        *await million(running, STARTS_AT, MACHINES * METRICS),
+        at_most("a year, its curves and a million buckets: peak memory of the service", running.peak_megabytes,
+                MOST_PAGES_MEMORY),
+    ]  # fmt: skip
 
 
 async def load(running: Service, url: str, days: int) -> None:

@@ -8,14 +8,15 @@ from typing import Any, Final
 from simulation.deliveries import Key
 from simulation.differences import MEASURES, Comparison, compare_columns, instant
 from simulation.metrics import BY_NAME, Metric
-from simulation.plant import DAY, HOUR, MINUTE, SECOND
-from simulation.truth import Columns, buckets, fixed
+from simulation.plant import DAY, HOUR, MINUTE, SECOND, ZONE
+from simulation.truth import Columns, SpanOf, buckets, days, fixed
 
 Ask = Callable[[str, Mapping[str, object]], Awaitable[Any]]
 """Posts a query with variables, and gives its data."""
 Expected = Mapping[Key, Mapping[int, tuple[float | None, int]]]
 
-STEPS: Final = {"PT1M": MINUTE, "PT15M": 15 * MINUTE, "PT1H": HOUR, "PT6H": 6 * HOUR}
+STEPS: Final = {"PT1M": MINUTE, "PT15M": 15 * MINUTE, "PT1H": HOUR, "PT6H": 6 * HOUR, "DAY": DAY}
+"""The widths of all tiers; DAY goes by the clocks of the plant."""
 
 ASKED: Final = (*MEASURES, "increase")
 """The truth knows `ends` and `coverage` as well."""
@@ -28,8 +29,8 @@ _MOST_ROWS = 2_000_000
 """A request may touch 5,000,000 by default, but must also be answered in time."""
 
 _IDS = "query ($path: String!) {machine(path: $path) {series {id metric {name}}}}"
-_BUCKETS = """query ($ids: [ID!]!, $range: Range!, $every: Duration!) {series(ids: $ids) {
-  buckets(range: $range, every: $every) {starts %s}
+_BUCKETS = """query ($ids: [ID!]!, $range: Range!, $every: Duration, $by: CalendarStep) {series(ids: $ids) {
+  buckets(range: $range, every: $every, by: $by) {starts %s}
 }}"""
 
 
@@ -40,30 +41,36 @@ async def compare(
     metrics: Mapping[str, Metric] = BY_NAME,
     measures: Sequence[str] = ASKED,
     compared: Callable[[int], None] = lambda _: None,
+    zone: str = ZONE,
 ) -> Comparison:
     """`expected` has value and status by time (microseconds) for each machine's path and metric; `compared` is told
-    how many series of a page have been compared."""
+    how many series of a page have been compared. `zone` is that of the plant."""
     result = Comparison()
     ids = await _ids(ask, expected)
     for key in expected.keys() - ids.keys():
         result.say(f"{_name(key)}: the service has no such series")
     query = _BUCKETS % " ".join(measures)
-    for every, width in steps.items():
-        truth = {key: buckets(rows, fixed(width), metrics[key[1]]) for key, rows in expected.items()}
-        for keys, start, end in pages(expected, width):
+    for step, width in steps.items():
+        span_of = _span_of(step, width, zone)
+        truth = {key: buckets(rows, span_of, metrics[key[1]]) for key, rows in expected.items()}
+        for keys, start, end in pages(expected, step, width, zone):
             there = [key for key in keys if key in ids]
             asked = {"from": instant(start), "to": instant(end)}
-            variables = {"ids": [ids[key] for key in there], "range": asked, "every": every}
+            variables = {"ids": [ids[key] for key in there], "range": asked, "by" if step == "DAY" else "every": step}
             answer = (await ask(query, variables))["series"] if there else []
             found = {key: each["buckets"] for key, each in zip(there, answer, strict=True)}
             for key in keys:
                 theirs = _columns(found.get(key), measures)
-                compare_columns(f"{_name(key)}, {every}", theirs, _within(truth[key], start, end), result, measures)
+                compare_columns(f"{_name(key)}, {step}", theirs, _within(truth[key], start, end), result, measures)
             compared(len(keys))
     return result
 
 
-def pages(expected: Expected, width: int) -> Iterator[tuple[list[Key], int, int]]:
+def _span_of(step: str, width: int, zone: str) -> SpanOf:
+    return days(zone) if step == "DAY" else fixed(width)
+
+
+def pages(expected: Expected, step: str, width: int, zone: str = ZONE) -> Iterator[tuple[list[Key], int, int]]:
     """Series and ranges that together are everything, each cheap enough for one request.
 
     A range begins and ends on edges of buckets, so that none is answered twice.
@@ -71,9 +78,10 @@ def pages(expected: Expected, width: int) -> Iterator[tuple[list[Key], int, int]
     ends = [(min(rows), max(rows)) for rows in expected.values() if rows]
     if not ends:
         return
-    length = max(-(-DAY // width), _MOST_STEPS) * width
-    whole = fixed(width)
+    whole = _span_of(step, width, zone)
     first, last = whole(min(start for start, _ in ends))[0], whole(max(end for _, end in ends))[1]
+    # Days are of different lengths: all of them are asked for at once.
+    length = last - first if step == "DAY" else max(-(-DAY // width), _MOST_STEPS) * width
     for start in range(first, last, length):
         end = min(start + length, last)
         page: list[Key] = []

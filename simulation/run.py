@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import httpx
@@ -23,6 +24,7 @@ __all__ = ["Trouble", "model_text", "simulate"]
 
 _TIMEOUT: Final = 60.0
 _KINDS = "{metrics {name kind}}"
+_ZONE = "query ($code: String!) {plant(code: $code) {timeZone}}"
 
 
 def model_text(**options: Any) -> str:
@@ -81,9 +83,11 @@ async def _run(
     if not check:
         return True
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        total = sum(len(keys) for width in STEPS.values() for keys, _, _ in pages(expected, width))
+        zone = (await customer.ask(_ZONE, {"code": plant.code}))["plant"]["timeZone"]
+        total = sum(len(keys) for step, width in STEPS.items() for keys, _, _ in pages(expected, step, width, zone))
         task = progress.add_task("Comparing series", total=total)
-        found = await compare(customer.ask, expected, compared=lambda count: progress.advance(task, count))
+        told = partial(progress.advance, task)
+        found = await compare(customer.ask, expected, compared=told, zone=zone)
     for sentence in account(found):
         say(sentence)
     return not found.different

@@ -92,8 +92,8 @@ async def test_a_plant_is_sent_and_checked_and_what_is_wrong_is_told(database_ur
         await _meddle(url, token, name, middle)
         code, said = await simulate("--check", "--rate", "1000000")
         assert code == 1
-        assert "4 of " in said
-        assert "0 missing, 0 additional, 4 with other numbers." in said
+        assert "5 of " in said
+        assert "0 missing, 0 additional, 5 with other numbers." in said
         assert f"{name}/line-1/machine-001 messy.temperature, PT1M, bucket of" in said
 
 

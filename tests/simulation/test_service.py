@@ -20,11 +20,12 @@ from simulation.deliveries import Delivery, Key, Part, Readings, settled
 from simulation.differences import Comparison
 from simulation.mess import deliveries
 from simulation.metrics import STATUS, TEMPERATURE
-from simulation.plant import DAY, HOUR, MINUTE, SECOND, Plant
+from simulation.plant import DAY, HOUR, MINUTE, SECOND, ZONE, Plant
 from simulation.sending import send
 from simulation.service import Customer
 from simulation.signals import Signal
 from simulation.trouble import Trouble
+from simulation.truth import days, fixed
 from tests.asker import Asker, asking
 from tests.doors import token_for
 
@@ -102,8 +103,8 @@ async def test_every_bucket_is_right_while_notes_are_pending_and_when_they_are_s
 
 async def test_what_is_not_right_is_told(asker: Asker) -> None:
     """One reading that nobody knows of, one that is not there, a series and a machine that the service never saw."""
-    await asker.house.model.apply(PLANT.model_text, "messy.yaml")
     small = Plant(1, START, HOUR, 15 * SECOND, mess=frozenset())
+    await asker.house.model.apply(small.model_text, "messy.yaml")
     made, speaker = deliveries(small), customer(asker)
     await send(speaker, made)
     expected = settled(made)
@@ -112,23 +113,24 @@ async def test_what_is_not_right_is_told(asker: Asker) -> None:
     extra = Part(path, TEMPERATURE.name, Signal([START + 1, START - 3 * MINUTE], [1_000.0, 1.0], [0, 0]))
     await send(speaker, [Delivery(0, 0, (extra,))])
     found = await compare(speaker.ask, expected)
-    # The minute, quarter, hour and six hours of the first; the second has a bucket before all that were expected.
-    assert (found.missing, found.changed) == (0, 4)
+    # The minute, quarter, hour, six hours and day of the first; the second has a bucket before all that were expected,
+    # and changes their day.
+    assert (found.missing, found.changed) == (0, 5)
     assert f"{path} {TEMPERATURE.name}, PT1M, bucket of 2026-03-28T22:00:00Z: count is 5, expected 4" in found.words[0]
     del expected[path, TEMPERATURE.name]
     expected[path, STATUS.name][START + 2 * HOUR] = (1.0, 0)
     expected[path, "messy.pressure"] |= {START - MINUTE: (1.0, 0)}
     found = await compare(speaker.ask, expected)
-    assert (found.missing, found.additional) == (7, 0)
+    assert (found.missing, found.additional) == (8, 0)
     nobody = {(f"{small.code}/line-1/nobody", TEMPERATURE.name): {START: (1.0, 0)}}
     found = await compare(speaker.ask, nobody)
-    assert (found.compared, found.missing) == (4, 4)
+    assert (found.compared, found.missing) == (5, 5)
     assert "the service has no such series" in found.words[0]
 
 
 async def test_a_note_that_is_lost_is_found_in_every_tier(asker: Asker) -> None:
-    await asker.house.model.apply(PLANT.model_text, "messy.yaml")
     small = Plant(1, START, HOUR, 15 * SECOND, mess=frozenset())
+    await asker.house.model.apply(small.model_text, "messy.yaml")
     made, speaker = deliveries(small), customer(asker)
     await send(speaker, made)
     await advance(asker, START + DAY)
@@ -140,7 +142,7 @@ async def test_a_note_that_is_lost_is_found_in_every_tier(asker: Asker) -> None:
     async with asker.house.database.begin() as transaction:
         await transaction.execute(sa.text("DELETE FROM touched"))
     found = await compare(speaker.ask, expected)
-    assert (found.changed, found.different) == (4, 4)
+    assert (found.changed, found.different) == (5, 5)
     assert [next(step for step in STEPS if f", {step}," in words) for words in found.words] == list(STEPS)
     assert "count is 4, expected 5" in found.words[0]
 
@@ -161,11 +163,12 @@ async def test_a_token_that_is_not_known_or_may_not_is_told(database: Database) 
 def test_pages_are_everything_once_and_cheap_enough() -> None:
     readings: Readings = {START + at * 10 * MINUTE: (1.0, 0) for at in range(6 * 24 * 20)}
     expected = {(f"p/l/m{at}", "x"): readings for at in range(200)}
-    for width in STEPS.values():
+    for step, width in STEPS.items():
+        whole = days(ZONE) if step == "DAY" else fixed(width)
         seen: dict[Key, list[tuple[int, int]]] = {}
-        for keys, start, end in pages(expected, width):
+        for keys, start, end in pages(expected, step, width):
             assert len(keys) == 1 or len(keys) * (end - start) // width <= 100_000
-            assert start % width == end % width == 0
+            assert (whole(start)[0], whole(end)[0]) == (start, end)
             for key in keys:
                 seen.setdefault(key, []).append((start, end))
         for spans in seen.values():
@@ -173,7 +176,7 @@ def test_pages_are_everything_once_and_cheap_enough() -> None:
             assert spans[-1][1] > max(readings)
             assert all(before[1] == after[0] for before, after in itertools.pairwise(spans))
         assert seen.keys() == expected.keys()
-    assert list(pages({}, MINUTE)) == []
+    assert list(pages({}, "PT1M", MINUTE)) == []
 
 
 @some.composite
@@ -206,9 +209,9 @@ async def test_order_repetition_splitting_and_refreshing_do_not_matter(
         await send(speaker, [Delivery(0, 0, (Part(path, TEMPERATURE.name, whole.only(piece)),))])
         if move >= 0:
             await advance(asker, base + move * MINUTE)
-    right(await compare(speaker.ask, expected), expected)
+    right(await compare(speaker.ask, expected, zone="UTC"), expected)
     await advance(asker, base + moves[-1] * MINUTE)
-    right(await compare(speaker.ask, expected), expected)
+    right(await compare(speaker.ask, expected, zone="UTC"), expected)
 
 
 async def test_gateways_wait_for_a_service_that_is_busy_and_give_up_on_one_that_is_gone(asker: Asker) -> None:

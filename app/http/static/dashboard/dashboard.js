@@ -104,8 +104,7 @@ class Dashboard {
         signal,
       );
       if (data.plants) await this.service.askOn(data, signal);
-      signal.throwIfAborted();
-      this.show(data, now);
+      if (!signal.aborted) this.show(data, now);
     } catch (trouble) {
       if (signal.aborted) return;
       if (!(trouble instanceof Trouble)) throw trouble;

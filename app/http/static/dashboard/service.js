@@ -21,23 +21,28 @@ export class Service {
     this.text = null;
   }
 
-  /** `{data, now}`, now by the service's clock in milliseconds. Trouble; AbortError once the signal says so. */
+  /** `{data, now}`, now by the service's clock in milliseconds; Trouble, also once the signal says to give up. */
   async ask(variables, signal) {
-    const patient = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
+    const patience = new AbortController();
+    const giveUp = () => patience.abort();
+    const timer = setTimeout(giveUp, PATIENCE);
+    signal.addEventListener("abort", giveUp);
     const headers = { "Content-Type": "application/json", Accept: "application/graphql-response+json" };
     if (this.token.value) headers.Authorization = `Bearer ${this.token.value}`;
     try {
-      this.text ??= await read(await fetch(DOCUMENT, { signal: patient }));
+      this.text ??= await read(await fetch(DOCUMENT, { signal: patience.signal }));
       const body = JSON.stringify({ query: this.text, variables });
-      const response = await fetch("/graphql", { method: "POST", headers, body, signal: patient });
+      const response = await fetch("/graphql", { method: "POST", headers, body, signal: patience.signal });
       const answer = await response.json();
       const now = Date.parse(response.headers.get("Date")) || Date.now();
       if (response.ok && !answer.errors) return { data: answer.data, now };
       throw this.troubleOf(response, answer);
     } catch (error) {
       if (error instanceof Trouble) throw error;
-      signal.throwIfAborted();
       throw new Trouble("away", "The service does not answer.");
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", giveUp);
     }
   }
 

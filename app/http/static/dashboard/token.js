@@ -19,17 +19,13 @@ export class Token {
       this.keep("");
       entered();
     });
-    this.keep(this.value);
-  }
-
-  get value() {
-    return sessionStorage.getItem(KEY) ?? "";
+    this.keep(inStorage((storage) => storage.getItem(KEY)) ?? "");
   }
 
   keep(token) {
-    if (token) sessionStorage.setItem(KEY, token);
-    else sessionStorage.removeItem(KEY);
+    this.value = token;
     byId("sign-out").hidden = !token;
+    inStorage((storage) => (token ? storage.setItem(KEY, token) : storage.removeItem(KEY)));
   }
 
   /** Asks for a token, and says why. */
@@ -43,5 +39,14 @@ export class Token {
   /** The token is good, or none is needed. */
   accept() {
     this.door.hidden = true;
+  }
+}
+
+/** Some browsers are told to keep nothing at all: then the token lasts as long as the page. */
+function inStorage(act) {
+  try {
+    return act(sessionStorage);
+  } catch {
+    return null;
   }
 }

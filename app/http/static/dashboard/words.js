@@ -31,7 +31,7 @@ export function axisNumbers(splits) {
 /** A UCUM code as it is written on machines. */
 export function unitText(code) {
   if (!code) return "";
-  return UNITS.get(code) ?? code.replaceAll(/[{}]/g, "").replaceAll(/(?<=\D)\.(?=\D)/g, "·");
+  return UNITS.get(code) ?? code.replaceAll(/[{}]/g, "").replaceAll(/([^\d])\.(?=[^\d])/g, "$1·");
 }
 
 /** What a curve was made of. */
