@@ -104,11 +104,11 @@ async def commits_held(url: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
             await connection.rollback()
 
 
-async def until_held(connection: psycopg.AsyncConnection[Any], statement: str = "FOR SHARE") -> None:
-    """Returns when a statement of the service waits for a lock."""
+async def until_held(connection: psycopg.AsyncConnection[Any], statement: str = "FOR SHARE", *, count: int = 1) -> None:
+    """Returns when so many statements of the service wait for a lock."""
     waiting = "SELECT FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock' AND query LIKE %s"
     with anyio.fail_after(5):
-        while not (await connection.execute(waiting, (connection.info.dbname, f"%{statement}%"))).rowcount:
+        while (await connection.execute(waiting, (connection.info.dbname, f"%{statement}%"))).rowcount < count:
             await anyio.sleep(0.01)
             await connection.execute("SELECT pg_stat_clear_snapshot()")
 

@@ -1,5 +1,6 @@
 """The way to the database: pools of connections, for transactions and for statements by themselves."""
 
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -84,8 +85,9 @@ async def open_database(
 
     Each of the two pools has up to `pool` connections; statements of those who ask may take as long as `patience`.
     """
-    whole = _pool(text, pool)
-    timed = _pool(text, pool, f"-c statement_timeout={-(-patience // timedelta(milliseconds=1))}")
+    losses = _Losses()
+    whole = _pool(text, pool, losses)
+    timed = _pool(text, pool, losses, f"-c statement_timeout={-(-patience // timedelta(milliseconds=1))}")
     try:
         kind = await server_kind(whole)
         if fault := unsupported(kind):
@@ -97,7 +99,7 @@ async def open_database(
         await timed.dispose()
 
 
-def _pool(text: str, size: int, options: str = "") -> AsyncEngine:
+def _pool(text: str, size: int, losses: "_Losses", options: str = "") -> AsyncEngine:
     made = create_async_engine(
         database_url(text),
         pool_size=size,
@@ -112,7 +114,8 @@ def _pool(text: str, size: int, options: str = "") -> AsyncEngine:
     )
     sqlalchemy.event.listen(made.sync_engine, "connect", _teach_columns)
     sqlalchemy.event.listen(made.sync_engine, "checkin", _note_rest)
-    sqlalchemy.event.listen(made.sync_engine, "checkout", _wake)
+    sqlalchemy.event.listen(made.sync_engine, "checkout", losses.wake)
+    sqlalchemy.event.listen(made.sync_engine, "invalidate", losses.note)
     return made
 
 
@@ -136,15 +139,26 @@ def _note_rest(connection: Any, record: Any) -> None:
     record.info["rested_since"] = time.monotonic()
 
 
-def _wake(connection: Any, record: Any, _proxy: object) -> None:
-    """A connection that has rested may be dead: asked only then, for a question costs as much as a small statement."""
-    if time.monotonic() - record.info.get("rested_since", time.monotonic()) < RESTED_SECONDS:
-        return
-    try:
-        connection.cursor().execute("SELECT 1")
-        connection.rollback()
-    except Exception as error:
-        raise sqlalchemy.exc.DisconnectionError from error
+class _Losses:
+    """When a connection of any pool was lost: what ended it may have ended the others."""
+
+    def __init__(self) -> None:
+        self._last = -math.inf
+
+    def note(self, _connection: object, _record: object, _error: object) -> None:
+        self._last = time.monotonic()
+
+    def wake(self, connection: Any, record: Any, _proxy: object) -> None:
+        """One that has rested, or that lay there when another was lost, may be dead: asked only then, for a question
+        costs as much as a small statement."""
+        since = record.info.get("rested_since", math.inf)  # a new one has not rested yet
+        if since > max(time.monotonic() - RESTED_SECONDS, self._last):
+            return
+        try:
+            connection.cursor().execute("SELECT 1")
+            connection.rollback()
+        except Exception as error:
+            raise sqlalchemy.exc.DisconnectionError from error
 
 
 async def _underneath(borrowed: Transaction) -> Connection:

@@ -191,7 +191,7 @@ async def test_the_page_is_open_and_the_data_is_closed(database: Database) -> No
 
 
 async def test_a_request_that_takes_too_long_is_stopped_and_its_connection_serves_again(database: Database) -> None:
-    house = house_of(database, query_timeout=timedelta(milliseconds=300))
+    house = house_of(database, query_timeout=timedelta(seconds=1))
     ask = {"query": "{plants {totalCount} machines {totalCount}}"}
     async with open_client(house) as client:
         assert (await client.post("/graphql", json=ask)).status_code == 200

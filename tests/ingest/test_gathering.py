@@ -95,7 +95,7 @@ async def test_a_full_queue_refuses_and_keeps_its_promises(database: Database, d
             taken = [sending.create_task(client.post("/write", content=f"a value=1,more=2 {nanoseconds(0)}"))]
             await until_held(holder)
             taken.append(sending.create_task(client.post("/write", content=f"b value=2 {nanoseconds(0)}")))
-            await asyncio.sleep(0.1)
+            await until_held(holder, count=2)
             refused = await client.post("/write", content=f"c value=3 {nanoseconds(0)}")
             assert (refused.status_code, refused.json()["code"]) == (503, "BUSY")
             assert int(refused.headers["Retry-After"]) >= 1
