@@ -10,8 +10,10 @@ DATA ?=
 demo: $(VENV)/installed
 	$(if $(DATA),LINEGRAPH_DATA="$(abspath $(DATA))") $(BIN)/linegraph demo --port $(PORT)
 
+# At once on all processors, then those alone that measure time.
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m "not alone"
+	$(BIN)/pytest -m alone
 
 check: $(VENV)/developing
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ import itertools
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import httpx
 import pytest
@@ -85,6 +86,18 @@ async def client(house: House) -> AsyncIterator[httpx.AsyncClient]:
         transport = httpx.ASGITransport(application(service), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
             yield client
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process that runs tests for another tells it on which servers."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["versions"] = session.config.stash.get(_VERSIONS, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """The other side of it."""
+    node.config.stash.setdefault(_VERSIONS, {}).update(getattr(node, "workeroutput", {}).get("versions", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

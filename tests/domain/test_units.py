@@ -102,6 +102,7 @@ def test_what_measures_something_else_is_refused(source: str, target: str) -> No
     assert settled(source, target) == Shown(source)
 
 
+@pytest.mark.alone
 def test_hostile_codes_are_answered_at_once_and_cut_in_sentences() -> None:
     prepare()
     for code in HOSTILE:

@@ -71,6 +71,7 @@ async def test_broken_gzip_is_refused_and_nothing_of_it_is_stored(
     assert await count(database, readings) == await count(database, refusals) == 0
 
 
+@pytest.mark.alone
 async def test_a_bomb_is_refused_quickly_within_little_memory(client: httpx.AsyncClient, database: Database) -> None:
     packed = bomb(1 << 30)
     assert len(packed) < 1 << 21
@@ -114,6 +115,7 @@ async def test_a_limit_beyond_the_memory_for_all_bodies_is_that_memory(database:
         assert (await client.post("/write", content=b"#" * 100)).status_code == 204
 
 
+@pytest.mark.alone
 async def test_a_body_that_stalls_is_given_up_and_its_memory_is_free_again(database: Database) -> None:
     house = house_of(database, body_timeout=timedelta(seconds=0.2), body_limit=100, intake_limit=100)
     async with open_service(house, loopback_only=True) as service:

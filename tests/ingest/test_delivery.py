@@ -92,6 +92,7 @@ async def test_a_large_body_of_columns_is_stored_in_several_commits(
     assert kept["b"] == [(0, 2.0, 0)], "the later reading wins"
 
 
+@pytest.mark.alone
 async def test_others_are_served_while_a_hostile_line_is_read(client: httpx.AsyncClient, database: Database) -> None:
     """A million empty fields in one line would hold everybody for half a minute, were it taken apart."""
     hostile = asyncio.create_task(client.post("/write", content=b"m value=1" + b"," * 10_000_000 + b" 1\nn value=1"))

@@ -123,6 +123,7 @@ async def test_a_field_called_value_gives_its_measurement_as_the_metric(
     }
 
 
+@pytest.mark.alone
 async def test_twenty_thousand_new_series_in_one_body_are_stored_soon(
     client: httpx.AsyncClient, database: Database
 ) -> None:

@@ -21,7 +21,7 @@ from schema.documents import DocumentCache
 from schema.limits import QueryLimits
 from tests.asker import asking
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.alone]
 
 Answered = TypeVar("Answered")
 

@@ -91,6 +91,7 @@ async def test_arrays_pass_whole_and_come_out_as_json() -> None:
     assert answer["maybe"] is None
 
 
+@pytest.mark.alone
 async def test_ten_thousand_points_cost_less_than_two_milliseconds() -> None:
     context = {"plot": plot(times=TIMES, values=GAPS, counts=np.arange(POINTS))}
     durations = []

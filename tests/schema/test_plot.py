@@ -206,6 +206,7 @@ async def test_the_worst_quality_of_what_was_read_and_the_unit(asker: Asker) -> 
         assert data["unmappedSeries"]["edges"][0]["node"]["plot"] == empty
 
 
+@pytest.mark.alone
 async def test_a_year_in_one_plot_comes_from_the_coarsest_tier_and_loses_no_spike(asker: Asker) -> None:
     await asker.send(columns("p/l/m", "x", [(BASE, 0.0)]), columns("p/l/n", "x", [(BASE, 0.0)]))
     number, minutes = await id_of(asker, "p/l/m"), np.arange(365 * 1_440, dtype=np.int64)
