@@ -15,7 +15,7 @@ from app.command import house, run, say
 from app.errors import LinegraphError
 from app.files import read_text, write_text
 from app.observe import Observer
-from app.operating import policy, status
+from app.operating import doctor, policy, status
 from app.settings import Settings
 
 
@@ -28,6 +28,7 @@ def main(debug: bool) -> None:
 
 main.add_command(status)
 main.add_command(policy)
+main.add_command(doctor)
 
 
 @main.command()

@@ -95,7 +95,7 @@ class House:
             self.keeper, self.policies, JobLog(database), self.states, observer, lag=settings.tier_lag
         )
         by_role = {Role(name): rows for name, rows in settings.query_rows_by_role.items()}
-        self.reader = RequestReader(database, rows=settings.query_rows, by_role=by_role)
+        self.reader = RequestReader(database, rows=settings.query_rows, by_role=by_role, points=settings.query_points)
         self.exports = ExportReader(database, rows=settings.export_rows, most=settings.exports)
         self.counters = CounterChange(CounterEvents(database), self.keeper)
         self.tokens = TokenStore(database)

@@ -1,14 +1,18 @@
-"""Commands for whoever operates it: how the store stands, and how long what is kept."""
+"""Commands for whoever operates it: how the store stands, how long what is kept, and what to tell who helps."""
 
+import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import click
 import isodate
 
+from app import doctor as examination
 from app import main as front_door
-from app.command import house, run
+from app.command import house, run, say
 from app.errors import BadInput
+from app.files import write_text
 from app.settings import Settings
 
 NEVER = "none"
@@ -46,6 +50,27 @@ def policy(source: str | None, keep: str | None, columnstore_after: str | None) 
             policies = await opened.policies.all()
         for name, each in policies.items():
             click.echo(f"{name}\tkeep {_said(each.keep, 'for ever')}\tcolumnstore {_after(each.columnstore_after)}")
+
+    run(work)
+
+
+@click.command()
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write, - for standard output [linegraph-doctor-TIME.json].",
+)
+def doctor(output: Path | None) -> None:
+    """Write what a support engineer asks for into one file: versions, settings, sizes, lag, errors; no secrets."""
+
+    async def work(settings: Settings) -> None:
+        told = await examination.examine(settings, os.environ, say)
+        file = output or Path(f"linegraph-doctor-{datetime.now(UTC):%Y%m%d-%H%M%S}.json")
+        if str(file) == "-":
+            click.echo(told, nl=False)
+        else:
+            write_text(file, told, overwrite=output is not None)
+            say(f"Wrote {file}. Have a look before you send it: it names machines and tells what was refused.")
 
     run(work)
 

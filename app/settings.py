@@ -60,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     query_rows_by_role: dict[Reader, Positive] = msgspec.field(
         default_factory=lambda: {"viewer": 2_000_000, "operator": 2_000_000}
     )
+    query_points: Positive = 400_000
     query_timeout: timedelta = timedelta(seconds=30)
     export_rows: Positive = 100_000_000
     exports: Natural = 4

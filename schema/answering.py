@@ -24,6 +24,7 @@ from schema.cost import Cost
 from schema.counters import Mutation
 from schema.documents import DocumentCache, extensions
 from schema.error_codes import ErrorCodes
+from schema.glossary import explain
 from schema.hiding import Unsuggesting
 from schema.limits import QueryLimits
 from schema.listed import ListedDocuments
@@ -44,7 +45,7 @@ def build_schema(
     limits: QueryLimits, documents: DocumentCache, observer: Observer, listed: ListedDocuments | None = None
 ) -> LinegraphSchema:
     """A schema with caches of its own; made once for a service. Where documents are `listed`, only they are run."""
-    return LinegraphSchema(
+    schema = LinegraphSchema(
         query=Query,
         mutation=Mutation,
         types=[PlantNode, LineNode, MachineNode, SeriesNode],
@@ -52,6 +53,8 @@ def build_schema(
         execution_context_class=BreadthFirst if limits.introspection else Unsuggesting,
         extensions=[lambda: ErrorCodes(observer), *extensions(limits, documents, listed)],
     )
+    explain(schema._schema)
+    return schema
 
 
 def printed_schema() -> str:

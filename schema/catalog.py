@@ -14,6 +14,7 @@ from app.read.aligned import AlignedSeries
 from schema.context import Info
 from schema.ids import Identified, node_id
 from schema.inputs import RangeInput
+from schema.kpis import KPI_OF_MANY, KPI_OF_ONE, KpiType, kpi
 
 if TYPE_CHECKING:
     from schema.aligned import AlignedSeriesType
@@ -77,6 +78,8 @@ class PlantNode(Node):
     def machines(root: Parent[Plant], info: Info) -> Awaitable[list[Machine]]:
         return info.context.loaders.machines_by_plant.load(root.id)
 
+    kpi = strawberry.field(resolver=kpi, graphql_type=KpiType, description=KPI_OF_MANY)
+
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
         return isinstance(value, Plant)
@@ -114,6 +117,8 @@ class LineNode(Node):
     ) -> Awaitable[list[AlignedSeries]]:
         asked, step = range.span(info.context.now), fixed_step(every)
         return info.context.loaders.aligned(root.id, metrics, asked, step)
+
+    kpi = strawberry.field(resolver=kpi, graphql_type=KpiType, description=KPI_OF_MANY)
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -156,6 +161,8 @@ class MachineNode(Node):
             for series in await info.context.loaders.series_by_machine.load(root.id)
             if metrics is None or (series.metric and series.metric.name in metrics)
         ]
+
+    kpi = strawberry.field(resolver=kpi, graphql_type=KpiType, description=KPI_OF_ONE)
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:

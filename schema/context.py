@@ -12,6 +12,8 @@ from app.read.aligned import AlignedSeries, aligned
 from app.read.asking import Asking
 from app.read.counters import CounterReader
 from app.read.curves import CurveReader
+from app.read.kpi_columns import KpiColumns
+from app.read.kpis import KpiKey, KpiReader
 from app.read.plants import PlantReader
 from app.read.steps import StepReader
 
@@ -19,7 +21,9 @@ from app.read.steps import StepReader
 class Loaders:
     """One loader a kind of key, named for what it gives and what it takes."""
 
-    def __init__(self, plants: PlantReader, curves: CurveReader, steps: StepReader, counters: CounterReader) -> None:
+    def __init__(
+        self, plants: PlantReader, curves: CurveReader, steps: StepReader, counters: CounterReader, kpis: KpiReader
+    ) -> None:
         self.plant_by_id = DataLoader(plants.plants_by_id)
         self.plant_by_code = DataLoader(plants.plants_by_code)
         self.line_by_id = DataLoader(plants.lines_by_id)
@@ -39,6 +43,7 @@ class Loaders:
         self.buckets_by_key = DataLoader(steps.buckets)
         self.counter_events_by_key = DataLoader(counters.events)
         self.readings_by_key = DataLoader(curves.pages)
+        self.kpi_by_key: DataLoader[KpiKey, KpiColumns] = DataLoader(kpis.kpis)
 
     async def aligned(self, line: LineId, metrics: Sequence[str], asked: Span, step: int) -> list[AlignedSeries]:
         """The series of a line's machines, of these metrics."""
@@ -55,7 +60,8 @@ class Context:
         self.now = asking.now
         self.plants = asking.plants
         self.pages = asking.pages
-        self.loaders = Loaders(asking.plants, asking.curves, asking.steps, asking.counters)
+        self.kpis = asking.kpis
+        self.loaders = Loaders(asking.plants, asking.curves, asking.steps, asking.counters, asking.kpis)
         self.changes = changes
 
 

@@ -5,10 +5,10 @@ from typing import Any
 from graphql import GraphQLError
 from graphql.execution import Executor
 
-from schema.passing import ColumnPassing
+from schema.breadth import BreadthFirst
 
 
-class Unsuggesting(ColumnPassing):
+class Unsuggesting(BreadthFirst):
     """For `strawberry.Schema(execution_context_class=...)`; wrong variables are otherwise told of names alike."""
 
     @classmethod

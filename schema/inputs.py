@@ -1,11 +1,18 @@
-"""Arguments that have fields of their own."""
+"""Arguments that several questions take."""
 
 from datetime import datetime, timedelta
 
 import strawberry
 
 from app.domain import asking
+from app.domain.calendar import CalendarStep
 from app.domain.spans import Span
+
+strawberry.enum(
+    CalendarStep,
+    description="By the clocks of the plant. Weeks start on Monday, production days when the plant says; the hour that"
+    " is shown twice in autumn is one step.",
+)
 
 
 @strawberry.input(

@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 
 import strawberry
 
+from app.domain.kpis import KpiDefinition
 from app.domain.model import Line, LineId, Machine, MachineId, Metric, Plant, PlantId, Series, SeriesId
 from app.read.pages import Page
 from schema.catalog import LineNode, MachineNode, MetricType, Node, PlantNode
@@ -12,6 +13,7 @@ from schema.connections import MachineConnection, PlantConnection, SeriesConnect
 from schema.context import Info, Loaders
 from schema.ids import Identified, NodeId, read_id
 from schema.inputs import MachineFilterInput
+from schema.kpis import KpiDefinitionType
 from schema.series import SeriesNode
 
 
@@ -62,6 +64,11 @@ class Query:
     @staticmethod
     def metrics(info: Info) -> Awaitable[list[Metric]]:
         return info.context.plants.metrics()
+
+    @strawberry.field(graphql_type=list[KpiDefinitionType], description="The KPIs of the model file, by name.")
+    @staticmethod
+    def kpis(info: Info) -> Awaitable[list[KpiDefinition]]:
+        return info.context.kpis.definitions()
 
     @strawberry.field(graphql_type=list[SeriesNode | None], description="Series by id, answered in the order asked.")
     @staticmethod

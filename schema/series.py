@@ -6,7 +6,6 @@ from typing import Annotated
 
 import strawberry
 from strawberry import Parent
-from strawberry.types.nodes import FragmentSpread, InlineFragment, SelectedField, Selection
 
 from app.domain.asking import asked_points, asked_steps
 from app.domain.calendar import CalendarStep
@@ -22,22 +21,13 @@ from schema.catalog import MachineNode, MetricType, Node
 from schema.context import Info
 from schema.counters import CounterEventType
 from schema.inputs import RangeInput
+from schema.selecting import selected
 
 strawberry.enum(Quality, description="The class of an OPC UA status code.")
-strawberry.enum(
-    CalendarStep,
-    description="By the clocks of the plant. Weeks start on Monday, production days when the plant says; the hour that"
-    " is shown twice in autumn is one step.",
-)
 strawberry.enum(
     Fill,
     description="NONE leaves out empty buckets; NULLS keeps them as null; PREVIOUS carries the last value on; LINEAR"
     " joins the neighbours' averages. Nothing is filled beyond now.",
-)
-strawberry.enum(
-    Finality,
-    description="PROVISIONAL: may still change, as readings are expected or a change is not refreshed yet. REVISED: was"
-    " final, and a number has changed since. FINAL: neither.",
 )
 
 ASKED_UNIT = strawberry.argument(description="Another unit to answer in, as a UCUM code: [degF], mbar, /h.")
@@ -169,7 +159,8 @@ class SeriesNode(Node):
         points: int = 800,
         unit: Annotated[str | None, ASKED_UNIT] = None,
     ) -> Awaitable[Plot]:
-        key = PlotKey(root, range.span(info.context.now), asked_points(points), root.shown_in(unit))
+        asked, judged = range.span(info.context.now), "quality" in selected(info)
+        key = PlotKey(root, asked, asked_points(points), root.shown_in(unit), judged)
         return info.context.loaders.plot_by_key.load(key)
 
     @strawberry.field(
@@ -220,16 +211,4 @@ class SeriesNode(Node):
 
 def looked_at(info: Info) -> frozenset[str]:
     """The measures that a selection of buckets needs."""
-    return frozenset(
-        MEASURES[name] for field in info.selected_fields for name in _names(field.selections) if name in MEASURES
-    )
-
-
-def _names(selections: list[Selection]) -> set[str]:
-    found: set[str] = set()
-    for selection in selections:
-        if isinstance(selection, SelectedField):
-            found.add(selection.name)
-        elif isinstance(selection, InlineFragment | FragmentSpread):
-            found |= _names(selection.selections)
-    return found
+    return frozenset(MEASURES[name] for name in selected(info) if name in MEASURES)

@@ -35,7 +35,7 @@ def read_document(text: str, name: str) -> Document:
     """ModelInvalid, with every fault that the file has by itself, where no store could take it."""
     faults = Faults(name)
     reading = _Reading(faults)
-    written = reading.keyed(read_yaml(text, name), "The model", ("plants", "machine_types", "metrics"))
+    written = reading.keyed(read_yaml(text, name), "The model", ("plants", "machine_types", "metrics", "kpis"))
     for key, node in written.items():
         reading.entries(key, node, ())
     faults.settle()

@@ -16,7 +16,7 @@ from app.domain.plant_model import Noun, Path, PlantModel, defaults, number
 
 _TAG = "tag:yaml.org,2002:"
 _INLINE = ("attributes", "labels")
-_NOUNS = (Noun.PLANT, Noun.LINE, Noun.MACHINE, Noun.MACHINE_TYPE, Noun.METRIC)
+_NOUNS = (Noun.PLANT, Noun.LINE, Noun.MACHINE, Noun.MACHINE_TYPE, Noun.METRIC, Noun.KPI)
 
 Entry = dict[str, object]
 
@@ -43,7 +43,8 @@ def document_text(model: PlantModel) -> str:
     ]
     types = [{"name": path[0]} | _said(model, Noun.MACHINE_TYPE, path) for path in model.of(Noun.MACHINE_TYPE)]
     metrics = [{"name": path[0]} | _said(model, Noun.METRIC, path) for path in model.of(Noun.METRIC)]
-    parts = {"plants": plants, "machine_types": types, "metrics": metrics}
+    kpis = [{"name": path[0]} | _said(model, Noun.KPI, path) for path in model.of(Noun.KPI)]
+    parts = {"plants": plants, "machine_types": types, "metrics": metrics, "kpis": kpis}
     document = {key: entries for key, entries in parts.items() if entries} or {"plants": []}
     return str(yaml.serialize(_node(document), Dumper=_Dumper, allow_unicode=True, width=120))
 

@@ -1,11 +1,13 @@
 """Brings the plant model in the store to what a YAML document says, tells what would change, and writes it out."""
 
+from itertools import chain
 from typing import NamedTuple
 
 from app.change.faults import Faults
 from app.change.model_document import read_document
 from app.change.model_export import contents_of, document_text
 from app.change.unit_notes import unit_notes
+from app.domain.kpi_conflicts import kpi_conflicts
 from app.domain.model_conflicts import conflicts
 from app.domain.new_counters import new_counters
 from app.domain.plant_model import changes
@@ -51,7 +53,8 @@ class ModelFile:
             stored = await catalog.read()
             found = changes(stored, document.model, self._time_zone)
             faults = Faults(name)
-            for conflict in conflicts(stored, found, await catalog.learnt_labels()):
+            learnt = await catalog.learnt_labels()
+            for conflict in chain(conflicts(stored, found, learnt), kpi_conflicts(stored, found)):
                 place = document.place(conflict.noun, conflict.path, conflict.field, conflict.item)
                 faults.add(place, conflict.sentence, conflict.remedy)
             faults.settle()

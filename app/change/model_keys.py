@@ -7,6 +7,7 @@ from app.change import model_values as values
 from app.change.model_attributes import attributes
 from app.change.model_values import Reader
 from app.domain.addresses import LONGEST_SOURCE
+from app.domain.formulas import LONGEST as LONGEST_FORMULA
 from app.domain.limits import LARGEST_TEXT, LONGEST_TEXT
 from app.domain.plant_model import Noun
 
@@ -57,10 +58,17 @@ def entry_kinds() -> dict[str, EntryKind]:
         "dip_tolerance": values.number(zero=True),
         "modulus": values.or_nothing(values.number(zero=False)),
     }
+    kpi: dict[str, Reader[object]] = {
+        "display_name": name,
+        "description": values.or_nothing(values.text(_LONGEST_DESCRIPTION)),
+        "formula": values.text(LONGEST_FORMULA),
+        "unit": values.or_nothing(name),
+    }
     return {
         "plants": EntryKind(Noun.PLANT, "code", values.code, named | plant, "lines"),
         "lines": EntryKind(Noun.LINE, "code", values.code, named, "machines"),
         "machines": EntryKind(Noun.MACHINE, "code", values.code, named | machine),
         "machine_types": EntryKind(Noun.MACHINE_TYPE, "name", name, {}, "metrics"),
         "metrics": EntryKind(Noun.METRIC, "name", metric_name, metric, "labels"),
+        "kpis": EntryKind(Noun.KPI, "name", name, kpi),
     }

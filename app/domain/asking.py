@@ -1,5 +1,6 @@
 """What may be asked: ranges and steps that make sense, and a price for a whole request."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -64,34 +65,51 @@ def asked_points(points: int) -> int:
     return points
 
 
+def _none(_: int) -> int:
+    return 0
+
+
 class Bill(NamedTuple):
-    """What fields of one kind would touch: `rows` by how much coarser they are answered than wanted, from 0 to
-    `coarsest`; `hint` says how to ask for less, given the rows that are left for them."""
+    """What fields of one kind would touch, and the points (entries of columns) that they would answer: `rows` and
+    `points` by how much coarser they are answered than wanted, from 0 to `coarsest`. `hint` says how to ask for less,
+    given what is left for them of what there is too much of; there are never more points than rows."""
 
     rows: Callable[[int], int]
     hint: Callable[[int], str]
     coarsest: int = 0
+    points: Callable[[int], int] = _none
 
 
 @dataclass(slots=True)
 class Budget:
-    """Rows that one request may touch; charged before anything is read."""
+    """Rows that one request may touch, and points that it may answer; charged before anything is read."""
 
     limit: int
+    most_points: int = sys.maxsize
     spent: int = 0
+    points: int = 0
 
     def charge(self, bills: Sequence[Bill]) -> int:
         """Pays for all that a request asks at once, and returns how much coarser than wanted it must be answered: no
         more than needed. BadInput with price and limit, and nothing is paid, where the coarsest is still too much."""
-        left, prices = self.limit - self.spent, [0]
+        rows, points = [0], [0]
         for coarser in range(max(bill.coarsest for bill in bills) + 1):
-            prices = [bill.rows(min(coarser, bill.coarsest)) for bill in bills]
-            if sum(prices) <= left:
-                self.spent += sum(prices)
+            rows = [bill.rows(min(coarser, bill.coarsest)) for bill in bills]
+            points = [bill.points(min(coarser, bill.coarsest)) for bill in bills]
+            if self.spent + sum(rows) <= self.limit and self.points + sum(points) <= self.most_points:
+                self.spent += sum(rows)
+                self.points += sum(points)
                 return coarser
-        price, dearest = sum(prices), max(range(len(bills)), key=prices.__getitem__)
-        message = f"This request would touch {self.spent + price:,} rows; the limit is {self.limit:,}."
-        raise BadInput(message, bills[dearest].hint(left - price + prices[dearest]))
+        if self.spent + sum(rows) > self.limit:
+            raise _over(bills, rows, "touch", "rows", self.spent, self.limit)
+        raise _over(bills, points, "answer", "points", self.points, self.most_points)
+
+
+def _over(bills: Sequence[Bill], prices: Sequence[int], what: str, unit: str, spent: int, limit: int) -> BadInput:
+    """With a hint for the dearest, beside which the others still fit."""
+    price, dearest = spent + sum(prices), max(range(len(bills)), key=prices.__getitem__)
+    message = f"This request would {what} {price:,} {unit}; the limit is {limit:,}."
+    return BadInput(message, bills[dearest].hint(limit - price + prices[dearest]))
 
 
 @dataclass(frozen=True, slots=True)

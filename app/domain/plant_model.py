@@ -12,7 +12,7 @@ import isodate
 from app.domain.model import MetricKind
 
 Path = tuple[str, ...]
-"""Codes from the plant down, or the one name of a metric or machine type."""
+"""Codes from the plant down, or the one name of a metric, KPI or machine type."""
 
 Fields = Mapping[str, Any]
 """What is said of one thing, by name. In a document, a name that is absent is left as it is in the store.
@@ -26,6 +26,7 @@ class Noun(Enum):
     """What a model consists of, in the order in which one needs the other."""
 
     METRIC = "metric"
+    KPI = "KPI"
     MACHINE_TYPE = "machine type"
     PLANT = "plant"
     LINE = "line"
@@ -89,6 +90,8 @@ def defaults(noun: Noun, path: Path, time_zone: str = "UTC") -> Fields:
             return {"name": name, "type": None, "transit": timedelta(), "attributes": {}}
         case Noun.MACHINE_TYPE:
             return {"metrics": frozenset()}
+        case Noun.KPI:
+            return {"display_name": name, "description": None, "formula": "", "unit": None}
         case Noun.METRIC:
             nothing = dict.fromkeys(("description", "unit"))
             limits = {"interval": None, "gap": None, "dip_tolerance": 0.0, "modulus": None}

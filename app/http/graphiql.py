@@ -54,12 +54,16 @@ def page(request: Request) -> Response:
 
 
 def examples() -> list[Example]:
-    """The saved queries in the order of their files' names; the title is the comment that opens each."""
+    """The saved queries in the order of the numbers of their files; the title is the comment that opens each."""
     return [
         Example(file.stem.partition("-")[2], document.partition("\n")[0].lstrip("# "), document)
-        for file in sorted((STATIC / "examples").glob("*.graphql"))
+        for file in sorted((STATIC / "examples").glob("*.graphql"), key=_number)
         for document in [file.read_text(encoding="utf-8")]
     ]
+
+
+def _number(file: Path) -> tuple[int, str]:
+    return int(file.stem.partition("-")[0]), file.stem
 
 
 def examples_json(request: Request) -> Response:

@@ -26,7 +26,8 @@ def milliseconds(times: NDArray[np.generic]) -> Floats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plot:
-    """Times in milliseconds since 1970, values with NaN where a gap is, and the worst quality of what was read."""
+    """Times in milliseconds since 1970, values with NaN where a gap is, and the worst quality of what was read, if that
+    was asked for."""
 
     unit: str | None
     times: Floats

@@ -21,17 +21,25 @@ from app.read.pages import cursor_of, page_size, place_of
 from app.store.buckets import BucketReader, Columns
 from app.store.raw import RawReader
 
-PLOT_MEASURES = frozenset(name for corner in CORNERS for name in corner) | {"uncertain", "bad"}
+PLOT_MEASURES = frozenset(name for corner in CORNERS for name in corner)
+WEIGHT = 2
+"""Points that a column is charged as: its four readings with their times take up twice the memory of a bucket."""
+QUALITIES = frozenset({"uncertain", "bad"})
 LARGEST_PAGE = 10_000
 
 
 class PlotKey(NamedTuple):
-    """One plot: the series, the range, the most columns, and the unit."""
+    """One plot: the series, the range, the most columns, the unit, and whether somebody looks at the worst quality."""
 
     series: Series
     asked: Span
     points: int
     shown: Shown
+    judged: bool
+
+    @property
+    def measures(self) -> frozenset[str]:
+        return PLOT_MEASURES | QUALITIES if self.judged else PLOT_MEASURES
 
 
 class PageKey(NamedTuple):
@@ -74,17 +82,23 @@ class CurveReader:
                 for key in keys
             )
 
+        def points(coarser: int) -> int:
+            columns = sum(min(plan_of(key.asked, key.points, coarser).steps, key.series.received) for key in keys)
+            return columns * WEIGHT
+
         coarser = await self._moment.pay(
-            Bill(rows, lambda _: "Ask for a shorter range or fewer series.", coarsest=len(TIERS))
+            Bill(rows, lambda _: "Ask for a shorter range or fewer series.", len(TIERS), points)
         )
         plans = [plan_of(key.asked, key.points, coarser) for key in keys]
-        found = await self._columns((plan, key.series.id, PLOT_MEASURES) for plan, key in zip(plans, keys, strict=True))
+        found = await self._columns((plan, key.series.id, key.measures) for plan, key in zip(plans, keys, strict=True))
         return [_plot(key, plan, found[plan].get(key.series.id)) for plan, key in zip(plans, keys, strict=True)]
 
     async def pages(self, keys: Sequence[PageKey]) -> list[Readings]:
         """A page of readings of every key, in key order."""
         rows = sum(min(key.size, key.series.received) for key in keys)
-        await self._moment.pay(Bill(lambda _: rows, lambda _: "Ask for fewer readings with first:."))
+        await self._moment.pay(
+            Bill(lambda _: rows, lambda _: "Ask for fewer readings with first:.", points=lambda _: rows)
+        )
         groups: dict[tuple[int, int], list[PageKey]] = defaultdict(list)
         for key in keys:
             groups[key.end, key.size].append(key)
@@ -113,8 +127,14 @@ def _plot(key: PlotKey, plan: Plan, columns: Columns | None) -> Plot:
         return Plot(unit, np.empty(0), np.empty(0), Quality.GOOD, plan.tier)
     gap = key.series.metric.gap if key.series.metric else None
     times, values, _ = with_gaps(points_of(columns), gap, _interval(key.series))
-    worst = Quality.BAD if columns["bad"].any() else Quality.UNCERTAIN if columns["uncertain"].any() else Quality.GOOD
+    worst = _worst(columns) if key.judged else Quality.GOOD
     return Plot(unit, milliseconds(times), conversion.values(values), worst, plan.tier)
+
+
+def _worst(columns: Columns) -> Quality:
+    if columns["bad"].any():
+        return Quality.BAD
+    return Quality.UNCERTAIN if columns["uncertain"].any() else Quality.GOOD
 
 
 def _readings(key: PageKey, columns: Columns | None) -> Readings:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from app.domain.asking import Bill, Budget
 from app.domain.tiers import Freshness
+from app.read.space import Space
 from app.store.tally import Tally
 from app.store.tiers import TierKeeper
 
@@ -13,14 +14,17 @@ QUIET_TURNS = 10
 
 
 class Moment:
-    """Shared by all readers of a request; now: microseconds."""
+    """Shared by all readers of a request; now: microseconds. What is answered takes up `space` until `over`."""
 
-    def __init__(self, tiers: TierKeeper, budget: Budget, now: int, tally: Tally) -> None:
+    def __init__(self, tiers: TierKeeper, budget: Budget, now: int, tally: Tally, space: Space) -> None:
         self._tiers = tiers
         self._tally = tally
+        self._space = space
+        self._held = 0
         self._freshness: asyncio.Task[Freshness] | None = None
         self._bills: list[Bill] = []
         self._payment: asyncio.Task[int] | None = None
+        self._payments: list[asyncio.Task[int]] = []
         self.budget = budget
         self.now = now
 
@@ -32,17 +36,34 @@ class Moment:
 
     async def pay(self, *bills: Bill) -> int:
         """How much coarser than wanted it must be. Returns when everything that the request asks for is priced, so that
-        nothing at all is read for one that is refused; BadInput for all of it where it costs too much."""
+        nothing at all is read for one that is refused, and when there is memory for it; BadInput for all of it where it
+        costs too much."""
         self._bills += bills
         if self._payment is None:
             self._payment = asyncio.ensure_future(self._pay())
+            self._payments.append(self._payment)
         return await self._payment
 
     async def _pay(self) -> int:
         await self._everything_asked()
         bills: Sequence[Bill] = self._bills
         self._bills, self._payment = [], None
-        return self.budget.charge(bills)
+        before = self.budget.points
+        coarser = self.budget.charge(bills)
+        points = self.budget.points - before
+        if before:
+            self._space.take_more(points)
+        else:
+            await self._space.take(points)
+        self._held += points
+        return coarser
+
+    def over(self) -> None:
+        """The answer is made, or nobody waits for it."""
+        for payment in self._payments:
+            payment.cancel()
+        self._space.give_back(self._held)
+        self._held = 0
 
     async def _everything_asked(self) -> None:
         """Until nothing more is asked of the catalog. Should a field come later, it is priced by itself."""

@@ -94,7 +94,10 @@ class StepReader:
         fresh = await self._moment.fresh()
         plans = _plans(keys, fresh)
         rows = sum(_prices(keys, plans))
-        await self._moment.pay(Bill(lambda _: rows, lambda left: _fitting_step(keys, fresh, left)))
+        points = sum(_points(key, plan) for key, plan in zip(keys, plans, strict=True))
+        await self._moment.pay(
+            Bill(lambda _: rows, lambda left: _fitting_step(keys, fresh, left), points=lambda _: points)
+        )
         found = await self._columns(keys, plans)
         # After the buckets: what changed between the statements is called revised a moment early, never late, and a
         # drop that came after its bucket was read is left out of it.
@@ -231,6 +234,10 @@ def _prices(keys: Sequence[BucketKey], plans: Sequence[AnyPlan]) -> Iterable[int
         else:
             rows = calendar_plan.price(plan, interval, key.series.received)
         yield rows if key.fill is Fill.NONE and key.offset is None else max(rows, plan.steps)
+
+
+def _points(key: BucketKey, plan: AnyPlan) -> int:
+    return plan.steps if key.fill is not Fill.NONE else min(plan.steps, key.series.received)
 
 
 def _wanted(keys: Sequence[BucketKey], places: Sequence[int]) -> tuple[list[SeriesId], set[str]]:

@@ -1,4 +1,4 @@
-"""Reads and writes the whole plant model at once: plants, lines, machines, their types, metrics and labels."""
+"""Reads and writes the whole plant model at once: plants, lines, machines, their types, metrics, labels and KPIs."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -16,6 +16,7 @@ from app.domain.plant_model import Change, Fields, Noun, Path, PlantModel, same
 from app.store.database import Database
 from app.store.registration import CATALOG_LOCK
 from app.store.tables import (
+    kpis,
     lines,
     machine_type_metrics,
     machine_types,
@@ -29,6 +30,7 @@ from app.store.tables import (
 
 _TABLES = {
     Noun.METRIC: metrics,
+    Noun.KPI: kpis,
     Noun.MACHINE_TYPE: machine_types,
     Noun.PLANT: plants,
     Noun.LINE: lines,
@@ -59,6 +61,7 @@ class ModelCatalog:
         return PlantModel(
             {
                 Noun.METRIC: await self._metrics(),
+                Noun.KPI: await self._kpis(),
                 Noun.MACHINE_TYPE: await self._machine_types(),
                 Noun.PLANT: await self._plants(),
                 **await self._lines_and_machines(),
@@ -110,6 +113,13 @@ class ModelCatalog:
                 "modulus": row.modulus,
                 "labels": labels.get(row.id, {}),
             }
+        return found
+
+    async def _kpis(self) -> dict[Path, Fields]:
+        found: dict[Path, Fields] = {}
+        for row in await self._named(Noun.KPI):
+            self._ids[Noun.KPI][row.name,] = row.id
+            found[row.name,] = {key: row._mapping[key] for key in ("display_name", "description", "formula", "unit")}
         return found
 
     async def _machine_types(self) -> dict[Path, Fields]:
@@ -179,7 +189,7 @@ class ModelCatalog:
         match change.noun:
             case Noun.METRIC:
                 return {"name": path[0], **row, "kind": row["kind"].value}
-            case Noun.MACHINE_TYPE:
+            case Noun.MACHINE_TYPE | Noun.KPI:
                 return {"name": path[0], **row}
             case Noun.PLANT:
                 return {"code": path[0], **row}

@@ -1,6 +1,6 @@
 """Reads series with their labels and latest readings, many keys to a statement."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, time
 from functools import cache
 from typing import Any
@@ -40,6 +40,11 @@ class SeriesCatalog:
         """All series of these machines, by metric name."""
         query = _select(scope).where(one_of(series.c.machine_id, ids)).order_by(metrics.c.name)
         return _series(await self._all(query))
+
+    async def of_metrics(self, scope: PlantId | None, ids: Sequence[MachineId], names: Collection[str]) -> list[Series]:
+        """The series of these machines that are of one of these metrics."""
+        wanted = sa.and_(one_of(series.c.machine_id, ids), one_of(metrics.c.name, names))
+        return _series(await self._all(_select(scope).where(wanted)))
 
     async def unmapped(self, search: str | None, after: Busyness | None, limit: int) -> list[tuple[Busyness, Series]]:
         """The busiest first; each with the place that the next page starts behind."""

@@ -89,6 +89,17 @@ metrics = Table(
     CheckConstraint("kind IN ('GAUGE', 'COUNTER', 'STATE')", name="kind"),
 )
 
+kpis = Table(
+    "kpis",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("display_name", Text, nullable=False),
+    Column("description", Text),
+    Column("formula", Text, nullable=False),
+    Column("unit", Text),
+)
+
 metric_labels = Table(
     "metric_labels",
     metadata,

@@ -5,6 +5,7 @@ from alembic import op
 
 from migrations.counter_tables import COUNTERS
 from migrations.day_tables import DAYS
+from migrations.kpi_tables import KPIS
 
 revision = "0001"
 down_revision = None
@@ -286,7 +287,7 @@ END $$
 
 def upgrade() -> None:
     timescale = op.get_bind().scalar(sa.text("SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'"))
-    _run([CATALOG, COUNTERS, DAYS, READINGS if timescale else READINGS + " PARTITION BY RANGE (time)"])
+    _run([CATALOG, COUNTERS, DAYS, KPIS, READINGS if timescale else READINGS + " PARTITION BY RANGE (time)"])
     _run(TIMESCALE if timescale else PLAIN)
 
 

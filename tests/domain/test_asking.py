@@ -105,6 +105,20 @@ def test_a_request_pays_as_a_whole_and_what_is_refused_costs_nothing() -> None:
         budget.charge([firm(1)])
 
 
+def test_points_have_a_limit_of_their_own() -> None:
+    budget = Budget(1_000, most_points=100)
+    wide = firm(400)._replace(points=lambda _: 60)
+    assert budget.charge([wide]) == 0
+    with pytest.raises(BadInput, match=r"would answer 120 points; the limit is 100\.") as refused:
+        budget.charge([wide, firm(10)])
+    assert refused.value.hint == "Ask for less. 40 are left."
+    with pytest.raises(BadInput, match=r"would touch 1,060 rows; the limit is 1,000\."):
+        budget.charge([wide, firm(260)])
+    assert (budget.spent, budget.points) == (400, 60)
+    plots = Bill(lambda _: 1, lambda _: "", 2, [200, 50, 40].__getitem__)
+    assert budget.charge([plots]) == 2, "coarser until it fits"
+
+
 def test_what_may_be_coarser_is_no_coarser_than_it_must_be() -> None:
     plots = [1_000, 100, 10]
     bill = Bill(plots.__getitem__, lambda left: f"{left:,} are left.", coarsest=2)

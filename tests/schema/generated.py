@@ -47,6 +47,7 @@ _FITTING = {
     ("line", "path"): '"works/press"',
     ("machine", "path"): '"works/press/robot"',
     ("node", "id"): f'"{node_id("series:2")}"',
+    ("kpi", "name"): '"ratio"',
     ("machines", "filter"): '{plant: "works", search: "o"}',
     ("", "metrics"): '["temperature", "parts"]',
     ("", "after"): "null",

@@ -1,5 +1,6 @@
 """What a request costs: priced before anything is read, bounded by role, and told to those who mend slow pages."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -98,6 +99,24 @@ async def test_a_plot_over_budget_comes_from_a_coarser_tier_and_says_so(database
         fault = await asker.fault(query, range=asked)
         assert fault.message == f"This request would touch {MACHINES} rows; the limit is 3."
         assert fault.hint == "Ask for a shorter range or fewer series."
+
+
+async def test_points_are_limited_too_and_answers_wait_until_there_is_memory_for_them(database: Database) -> None:
+    plots = CURVES.replace("FIELDS", "plot(range: $range, points: 800) {tier}")
+    buckets = CURVES.replace("FIELDS", 'buckets(range: $range, every: "STEP") {count}')
+    asked = within(BASE, BASE + HOUR)
+    async with asking(database, query_points=MACHINES * 60) as asker:
+        await fill(asker)
+        edges = (await asker.data(plots, range=asked))["machines"]["edges"]
+        assert {edge["node"]["series"][0]["plot"]["tier"] for edge in edges} == {"PT15M"}, "each column counts twice"
+        fault = await asker.fault(buckets.replace("STEP", "PT10S"), range=asked)
+        assert fault.message == f"This request would answer {MACHINES * 360:,} points; the limit is {MACHINES * 60}."
+        assert fault.hint == "The smallest usual step that fits is PT1M."
+        together = [asker.data(buckets.replace("STEP", "PT1M"), range=asked) for _ in range(7)]
+        answers = await asyncio.wait_for(asyncio.gather(*together), 20)
+        assert all(answer == answers[0] for answer in answers), "only two of them fit at once"
+        counts = [edge["node"]["series"][0]["buckets"]["count"] for edge in answers[0]["machines"]["edges"]]
+        assert counts == [[60] * 60] * MACHINES
 
 
 REFUSED = {

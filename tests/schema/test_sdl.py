@@ -1,5 +1,6 @@
 """The printed promise: committed as the code says it, and in keeping with the contract that it grows towards."""
 
+import re
 from pathlib import Path
 
 import graphql
@@ -7,8 +8,10 @@ import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLNonNull, GraphQLObjectType
 
 from schema.answering import printed_schema
+from schema.glossary import EVERYWHERE, HERE
 
 COMMITTED = Path(__file__).parents[2] / "schema" / "schema.graphql"
+PROMISED = Path(__file__).with_name("promised.graphql")
 CONTRACT = Path(__file__).parents[3] / "shared" / "schema.graphql"
 REQUIRED_FOR_NOW = {"Series.buckets(every)"}
 """Arguments that the contract lets be left out once there is another way to say the same."""
@@ -20,14 +23,68 @@ def test_the_committed_schema_is_what_the_code_says() -> None:
     assert COMMITTED.read_text(encoding="utf-8") == printed_schema(), "run make format"
 
 
-def test_the_printed_schema_is_valid_and_everything_an_asker_cannot_guess_is_described() -> None:
+def places(schema: graphql.GraphQLSchema) -> dict[str, str | None]:
+    """The description of every type, value, field and argument of ours."""
+    found: dict[str, str | None] = {}
+    for name, kind in schema.type_map.items():
+        if name.startswith("__") or graphql.is_specified_scalar_type(kind):
+            continue
+        found[name] = kind.description
+        if isinstance(kind, GraphQLEnumType):
+            found |= {f"{name}.{value}": meant.description for value, meant in kind.values.items()}
+        fields = kind.fields if isinstance(kind, Composite) else {}
+        for field, its in fields.items():
+            found[f"{name}.{field}"] = its.description
+            arguments = its.args.items() if isinstance(its, graphql.GraphQLField) else ()
+            found |= {f"{name}.{field}({argument})": taken.description for argument, taken in arguments}
+    return found
+
+
+def test_the_printed_schema_is_valid_and_everything_in_it_is_described() -> None:
     schema = graphql.build_schema(printed_schema())
     assert graphql.validate_schema(schema) == []
-    own = [kind for name, kind in schema.type_map.items() if not name.startswith("__")]
-    plain = ("Connection", "Edge")
-    built_in = graphql.is_specified_scalar_type
-    silent = [k.name for k in own if not k.description and not k.name.endswith(plain) and not built_in(k)]
-    assert silent == []
+    described = places(schema)
+    assert len(described) > 200
+    assert [place for place, words in described.items() if not words] == []
+    assert set(HERE) <= set(described), "what is explained is there"
+    assert set(EVERYWHERE) <= {re.split(r"[.(]", place.rstrip(")"))[-1] for place in described}
+
+
+def breaking(promised: str, printed: str) -> list[str]:
+    """What a client of the one could not do with the other; see docs/deprecation.md."""
+    old, new = graphql.build_schema(promised), graphql.build_schema(printed)
+    defaults = graphql.DangerousChangeType.ARG_DEFAULT_VALUE_CHANGE
+    broken = [each.description for each in graphql.find_breaking_changes(old, new)]
+    return broken + [each.description for each in graphql.find_dangerous_changes(old, new) if each.type is defaults]
+
+
+def test_nothing_that_was_promised_is_broken() -> None:
+    assert breaking(PROMISED.read_text(encoding="utf-8"), printed_schema()) == [], "see docs/deprecation.md"
+
+
+@pytest.mark.parametrize(
+    ("change", "to"),
+    [
+        ("  unmappedReason: String\n", ""),
+        ("  tier: String!\n", "  tier: String\n"),
+        ("  PRODUCTION_DAY\n", ""),
+        ("points: Int! = 800", "points: Int! = 801"),
+        ("node(id: ID!): Node", "node(id: ID!, of: String!): Node"),
+        ("  code: Int!\n", "  code: String!\n"),
+        ("type Label ", "type Caption "),
+    ],
+)
+def test_whatever_breaks_a_client_is_noticed(change: str, to: str) -> None:
+    promised = PROMISED.read_text(encoding="utf-8")
+    assert change in promised
+    changed = promised.replace(change, to).replace("[Label!]", "[Caption!]" if "Caption" in to else "[Label!]")
+    assert breaking(promised, changed)
+    assert not breaking(promised, promised.replace("  tier: String!\n", "  tier: String!\n  more: Int\n"))
+
+
+def test_what_goes_says_what_to_use_instead() -> None:
+    for reason in re.findall(r"@deprecated(.*)", printed_schema()):
+        assert re.search(r'reason: ".*\d+\.\d+.*"', reason), "see docs/deprecation.md"
 
 
 NOT_YET = {"CalendarStep": {"SHIFT"}}
