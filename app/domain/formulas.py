@@ -114,7 +114,7 @@ def names(term: Term) -> set[str]:
 
 def at_character(at: int) -> str:
     """The place, as sentences have it."""
-    return f"at character {at}"
+    return f"(at character {at})"
 
 
 class _Reading:

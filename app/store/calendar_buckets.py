@@ -44,7 +44,8 @@ class CalendarReader:
         columns = SQL(COLUMNS).format(columns=answer, steps=statement)
         async with self._database.driver(autocommit=True) as connection:
             cursor = connection.cursor(binary=True)
-            await cursor.execute(columns, parameters)
+            # A plan made for these values alone: one for any knows neither how many series nor which chunks.
+            await cursor.execute(columns, parameters, prepare=False)
             rows = await cursor.fetchall()
         return {row[0]: in_order(dict(zip(("start", *names), row[1:], strict=True))) for row in rows}
 

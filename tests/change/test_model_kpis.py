@@ -79,9 +79,11 @@ async def test_kpis_are_kept_changed_and_written_out(database: Database) -> None
 IMPOSSIBLE = {
     "kpis: [{name: x}]": "f:1:15: The formula is empty.",
     "kpis:\n  - {name: x, formula: good / toal}": (
-        "f:2:24: The formula names 'toal', and there is no such metric or KPI at character 8."
+        "f:2:24: The formula names 'toal', and there is no such metric or KPI (at character 8)."
     ),
-    "kpis: [{name: x, formula: 'good + energy'}]": ("f:1:27: The formula adds kW.h to a plain number at character 8."),
+    "kpis: [{name: x, formula: 'good + energy'}]": (
+        "f:1:27: The formula adds kW.h to a plain number (at character 8)."
+    ),
     "kpis: [{name: x, formula: energy, unit: kW}]": "f:1:41: The formula gives kW.h, which cannot be told in kW.",
     "kpis: [{name: x, formula: energy, unit: bananas}]": "f:1:41: The unit 'bananas' is not known.",
     "kpis: [{name: x, formula: 9**9**9}]": "f:1:27: The formula holds something other than",

@@ -125,13 +125,13 @@ def test_what_is_divided_by_zero_or_is_no_number_is_null(formula: str, inputs: d
         (
             "goood / total",
             None,
-            "The formula names 'goood', and there is no such metric or KPI at character 1.",
+            "The formula names 'goood', and there is no such metric or KPI (at character 1).",
             "good",
         ),
-        ("good + spindle-load", None, "names 'spindle', and there is no such metric or KPI at character 8", "quotes"),
-        ("sum(goood)", None, "no such metric at character 5", "good"),
-        ("good + energy", None, "adds kW.h to {parts} at character 8", "one quantity"),
-        ("energy - power", None, "subtracts kW from kW.h at character 10", "one quantity"),
+        ("good + spindle-load", None, "names 'spindle', and there is no such metric or KPI (at character 8)", "quotes"),
+        ("sum(goood)", None, "no such metric (at character 5)", "good"),
+        ("good + energy", None, "adds kW.h to {parts} (at character 8)", "one quantity"),
+        ("energy - power", None, "subtracts kW from kW.h (at character 10)", "one quantity"),
         ("energy + 1", None, "adds a plain number to kW.h", "one quantity"),
         ("fruit + rpm", None, "adds rpm to bananas", ""),
         ("energy / good", "kW", "gives kW.h/{parts}, which cannot be told in kW", "same quantity"),
@@ -145,17 +145,17 @@ def test_what_is_divided_by_zero_or_is_no_number_is_null(formula: str, inputs: d
         ("temperature - outside", "Cel", "gives a difference, which cannot be told in Cel", "Write K"),
         ("temperature - outside", None, "no unit that could be named", "Say its `unit`."),
         ("kelvin - kelvin", "Cel", "gives a difference", "Write K"),
-        ("increase(power)", None, "takes increase() of 'power', which is a GAUGE at character 10", "COUNTER"),
+        ("increase(power)", None, "takes increase() of 'power', which is a GAUGE (at character 10)", "COUNTER"),
         ("average(good)", None, "takes average() of 'good', which is a COUNTER", "GAUGE"),
         ("sum(good)", None, "takes sum() of 'good', which is a COUNTER", "GAUGE"),
         ("last(status)", None, "takes last() of 'status', which is a STATE", "COUNTER or GAUGE"),
-        ("status", None, "names 'status', which is a STATE: its values are codes at character 1", "count()"),
+        ("status", None, "names 'status', which is a STATE: its values are codes (at character 1)", "count()"),
         ("1 + 1", None, "The formula names no metric.", "good / total"),
         ("3600 / duration()", None, "The formula names no metric.", ""),
-        ("good / 0", None, "divides by 0, whatever is measured at character 8", ""),
+        ("good / 0", None, "divides by 0, whatever is measured (at character 8)", ""),
         ("good / (2 - 2)", None, "divides by 0", ""),
         ("good / (1e308 * 1e308)", None, "divides by 0", ""),
-        ("good / ", None, "cannot be read at character", ""),
+        ("good / ", None, "cannot be read (at character", ""),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_its_place(
@@ -171,7 +171,7 @@ def test_a_kpi_in_a_formula_stands_for_its_own_formula() -> None:
     found = made("yield * rate", "%", **{"yield": "good / total", "rate": "total / (2 * total)"})
     assert value(found, good=3, total=4) == 37.5
     assert names_reached(["k"], {"k": "a / b", "b": "c + d", "d": "e +"}) == {"k", "a", "b", "c", "d", "e"} - {"e"}
-    with pytest.raises(BadInput, match="In the KPI 'b', to which it refers: The formula names 'x'.* at character 8"):
+    with pytest.raises(BadInput, match="In the KPI 'b', to which it refers: The formula names 'x'.*at character 8"):
         made("good * b", None, b="good + x")
     with pytest.raises(BadInput, match="In the KPI 'b', to which it refers: The formula cannot be read"):
         made("good * b", None, b="good +")

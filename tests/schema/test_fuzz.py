@@ -44,7 +44,7 @@ async def plant(asker: Asker) -> None:
     await asker.define("temperature", unit="Cel", interval=timedelta(seconds=1))
     await asker.define("parts", kind="COUNTER")
     await asker.define("status", kind="STATE")
-    await asker.house.model.apply("kpis: [{name: ratio, formula: temperature / last(temperature)}]", "kpis.yaml")
+    await asker.house.model.apply("kpis: [{name: ratio, formula: parts / count(temperature)}]", "kpis.yaml")
     base, path = microseconds(START), "works/press/robot"
     times = [base + at * SECOND for at in range(90)]
     await asker.send(

@@ -170,7 +170,7 @@ async def test_what_cannot_be_answered_is_told_at_its_field(asker: Asker) -> Non
           'mean: kpi(name: "mean", range: $range) {value}}}}}'  # fmt: skip
     answer = await asker.answer(two, range=span)
     assert {error["message"].split(":")[0] for error in answer["errors"]} == {
-        "The KPI 'lost' cannot be computed. The formula subtracts {parts}/kW from a plain number at character 5."
+        "The KPI 'lost' cannot be computed. The formula subtracts {parts}/kW from a plain number (at character 5)."
     }
     async with asking(asker.house.database, query_rows=50) as poor:
         fault = await poor.fault(query % ("mean", 'every: "PT1M"'), range=span)
