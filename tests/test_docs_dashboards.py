@@ -24,7 +24,7 @@ from tests import environments
 from tests.asker import STILL, columns
 from tests.doors import house_of, open_client, token_for
 from tests.environments import run
-from tests.javascript import Clients, Missing, install
+from tests.javascript import Clients, Missing
 from tests.pages import block, blocks
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("engine", ["postgresql"])]
@@ -72,15 +72,6 @@ async def served(database: Database) -> AsyncIterator[Served]:
             serving.cancel()
             with suppress(asyncio.CancelledError):
                 await serving
-
-
-@pytest.fixture(scope="module")
-def clients(pytestconfig: pytest.Config) -> Clients:
-    assert pytestconfig.cache is not None
-    try:
-        return install(pytestconfig.cache.mkdir("clients"))
-    except Missing as missing:
-        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="module")

@@ -1,22 +1,19 @@
 """One browser, and one plant of known readings that it looks at, for all tests of the package."""
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import pytest
 from playwright.async_api import Browser, async_playwright
 
 from app.domain.access import Role
-from app.http.listening import taken_address
-from app.main import House, application, open_service
 from app.store.database import open_database
 from tests.asker import STILL
 from tests.browser.known import fill
 from tests.browser.watching import Watched, open_watched
-from tests.doors import house_of
+from tests.doors import house_of, listening
 from tests.engines import Servers, new_database
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -32,20 +29,6 @@ class Shown:
     empty: str
     viewer: str
     database: str
-
-
-@asynccontextmanager
-async def listening(house: House, *, loopback_only: bool) -> AsyncIterator[str]:
-    """The address of a service that really listens."""
-    told = asyncio.Event()
-    async with taken_address("127.0.0.1", 0) as address, open_service(house, loopback_only=loopback_only) as service:
-        serving = asyncio.create_task(address.serve(application(service), told.set, lambda: None))
-        await told.wait()
-        try:
-            yield address.url
-        finally:
-            serving.cancel()
-            await asyncio.wait([serving])
 
 
 @pytest.fixture(scope="package")

@@ -13,7 +13,7 @@ from app.http.listening import taken_address
 from app.main import application, open_service
 from app.store.database import Database
 from tests.doors import house_of, token_for
-from tests.javascript import Clients, Missing, install
+from tests.javascript import Clients
 
 pytestmark = pytest.mark.anyio
 
@@ -43,15 +43,6 @@ async def served(database: Database) -> AsyncIterator[Served]:
             serving.cancel()
             with suppress(asyncio.CancelledError):
                 await serving
-
-
-@pytest.fixture(scope="module")
-def clients(pytestconfig: pytest.Config) -> Clients:
-    assert pytestconfig.cache is not None
-    try:
-        return install(pytestconfig.cache.mkdir("clients"))
-    except Missing as missing:
-        pytest.skip(str(missing))
 
 
 async def test_every_audit_of_graphql_http_passes(clients: Clients, served: Served) -> None:

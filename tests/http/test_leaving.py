@@ -12,11 +12,10 @@ import httpx
 import psycopg
 import pytest
 
-from app.http.listening import taken_address
-from app.main import House, application, open_service
+from app.main import House
 from app.store.database import Database, open_database
 from tests.asker import STILL, asking, columns, within
-from tests.doors import house_of
+from tests.doors import house_of, listening
 from tests.holdings import BASE, until_held
 
 pytestmark = pytest.mark.anyio
@@ -62,20 +61,6 @@ async def until_nothing_waits(connection: Locking) -> None:
             await anyio.sleep(0.01)
 
 
-@asynccontextmanager
-async def listening(house: House) -> AsyncIterator[int]:
-    """The port of a service that really listens."""
-    told = asyncio.Event()
-    async with taken_address("127.0.0.1", 0) as address, open_service(house, loopback_only=True) as service:
-        serving = asyncio.create_task(address.serve(application(service), told.set, lambda: None))
-        await told.wait()
-        try:
-            yield address.port
-        finally:
-            serving.cancel()
-            await asyncio.wait([serving])
-
-
 @pytest.mark.parametrize("method", ["POST", "GET"])
 async def test_a_client_that_leaves_stops_its_statements(house: House, database_url: str, method: str) -> None:
     url = httpx.URL("http://127.0.0.1/graphql", params={"query": QUERY.replace("($range: Range!)", "")})
@@ -83,16 +68,16 @@ async def test_a_client_that_leaves_stops_its_statements(house: House, database_
     url = httpx.URL(url, params={"query": url.params["query"].replace("$range", f'{{from: "{start}", to: "{end}"}}')})
     target, body = (url.raw_path, b"") if method == "GET" else (b"/graphql", BODY)
     asked = b"%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-    async with listening(house) as port:
+    async with listening(house) as address:
         async with readings_held(database_url) as holding:
             for _ in range(10):  # more often than the pool has connections
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                _, writer = await asyncio.open_connection("127.0.0.1", httpx.URL(address).port)
                 writer.write(asked % (method.encode(), target, len(body), body))
                 await until_held(holding, "FROM readings")
                 writer.close()
                 await until_nothing_waits(holding)
         async with httpx.AsyncClient() as client:
-            answer = await client.post(f"http://127.0.0.1:{port}/graphql", content=BODY, headers=HEADERS)
+            answer = await client.post(f"{address}/graphql", content=BODY, headers=HEADERS)
     (series,) = answer.json()["data"]["machine"]["series"]
     assert series["readings"]["times"] == series["buckets"]["starts"] == [BASE / 1_000]
 
