@@ -52,7 +52,7 @@ def test_models_and_imports_by_command(environment: dict[str, str], folder: Path
 
     exported = linegraph(environment, "model", "export", str(model))
     assert (exported.returncode, exported.stdout) == (0, "")
-    assert f"Wrote {model}: 1 plant, 0 lines, 0 machines, 0 machine types, 0 metrics.\n" in exported.stderr
+    assert f"Wrote {model}: 1 plant, 0 lines, 0 machines, 0 machine types, 0 metrics, 0 KPIs.\n" in exported.stderr
     model.write_text("# mine\n")
     kept = linegraph(environment, "model", "export", str(model))
     assert (kept.returncode, model.read_text()) == (1, "# mine\n")

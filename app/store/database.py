@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any, cast
 
@@ -86,17 +86,20 @@ async def open_database(
     Each of the two pools has up to `pool` connections; statements of those who ask may take as long as `patience`.
     """
     losses = _Losses()
-    whole = _pool(text, pool, losses)
-    timed = _pool(text, pool, losses, f"-c statement_timeout={-(-patience // timedelta(milliseconds=1))}")
-    try:
+    async with AsyncExitStack() as stack:
+        whole = _pool(text, pool, losses)
+        stack.push_async_callback(whole.dispose)
         kind = await server_kind(whole)
         if fault := unsupported(kind):
             raise fault
-        engine = Timescale(kind.extension) if kind.timescale else Plain()
-        yield Database(whole, engine, kind, timed)
-    finally:
-        await whole.dispose()
-        await timed.dispose()
+        options = f"-c statement_timeout={-(-patience // timedelta(milliseconds=1))}"
+        if kind.linux:
+            # A cancellation may come before the statement that it is for; a connection that is closed then ends it.
+            options += " -c client_connection_check_interval=1000"
+        timed = _pool(text, pool, losses, options)
+        stack.push_async_callback(timed.dispose)
+        await server_kind(timed)  # the first connection of a pool asks more than others: not within a request
+        yield Database(whole, Timescale(kind.extension) if kind.timescale else Plain(), kind, timed)
 
 
 def _pool(text: str, size: int, losses: "_Losses", options: str = "") -> AsyncEngine:

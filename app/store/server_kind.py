@@ -13,12 +13,14 @@ OLDEST_TIMESCALE = (2, 20)
 
 @dataclass(frozen=True, slots=True)
 class ServerKind:
-    """What a server says of itself; `timescale` and `license` are None without the extension."""
+    """What a server says of itself; `timescale` and `license` are None without the extension. On Linux it can notice
+    while a statement runs that its client has gone."""
 
     version: str
     major: int
     timescale: str | None
     license: str | None
+    linux: bool = False
 
     @property
     def extension(self) -> tuple[int, ...]:
@@ -62,7 +64,8 @@ async def server_kind(engine: AsyncEngine) -> ServerKind:
                 "SELECT split_part(current_setting('server_version'), ' ', 1) AS version,"
                 " current_setting('server_version_num')::int / 10000 AS major,"
                 " (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb') AS timescale,"
-                " current_setting('timescaledb.license', true) AS license"
+                " current_setting('timescaledb.license', true) AS license,"
+                " version() LIKE '%%linux%%' AS linux"
             )
             row = answer.mappings().one()
     return ServerKind(**row)
