@@ -16,7 +16,7 @@ from app.domain.quality import Quality, quality_of
 from app.read.columns import Buckets, Plot, Readings
 from app.read.counters import CounterEvent, EventKey
 from app.read.curves import PlotKey, asked_page
-from app.read.steps import INCREASE, REVISIONS, BucketKey
+from app.read.steps import COUNTED, INCREASE, MEAN, REVISIONS, BucketKey
 from schema.catalog import MachineNode, MetricType, Node
 from schema.context import Info
 from schema.counters import CounterEventType
@@ -32,7 +32,10 @@ strawberry.enum(
 
 ASKED_UNIT = strawberry.argument(description="Another unit to answer in, as a UCUM code: [degF], mbar, /h.")
 MEASURES: Mapping[str, str] = {
-    "average": "sum",
+    "average": MEAN,
+    "count": COUNTED,
+    "uncertain": COUNTED,
+    "coverage": COUNTED,
     "minimum": "minimum",
     "maximum": "maximum",
     "first": "first",
@@ -43,7 +46,7 @@ MEASURES: Mapping[str, str] = {
     "finality": REVISIONS,
     "revisedAt": REVISIONS,
 }
-"""What each column of buckets is made of; the counts are always read."""
+"""What each column of buckets is made of."""
 
 
 @strawberry.type(name="Label", description="The text that a code of a series stands for.")

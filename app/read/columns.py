@@ -93,7 +93,9 @@ class Buckets:
     def average(self) -> Floats:
         """The mean of the readings; a STATE has none."""
         if self.metric is not None and self.metric.kind is MetricKind.STATE:
-            return np.full(len(self.count), np.nan)
+            return np.full(len(self.ends_at), np.nan)
+        if "mean" in self.columns:
+            return self._told(self._column("mean"))
         with np.errstate(invalid="ignore", divide="ignore"):
             means = np.asarray(self._column("sum") / self.count)
         if self.fill is Fill.LINEAR:

@@ -33,6 +33,10 @@ COUNTS = frozenset({"good", "uncertain"})
 EXTREMES = frozenset({"minimum", "maximum"})
 REVISIONS = "revisions"
 INCREASE = "increase"
+MEAN = "mean"
+COUNTED = "counted"
+LEAN = frozenset({MEAN, "minimum", "maximum", "first", "last", REVISIONS})
+"""Where no more is looked at, the mean is made in the database, and no counts are read."""
 USUAL_STEPS = [timedelta(seconds=s) for s in (1, 10, 60, 300, 900, 3_600, 21_600, 86_400, 604_800)]
 
 AnyPlan = Plan | CalendarPlan
@@ -40,7 +44,8 @@ AnyPlan = Plan | CalendarPlan
 
 class BucketKey(NamedTuple):
     """Buckets of one series: range, a fixed step (microseconds) or one of the calendar, how empty ones are filled,
-    what is looked at (measures, REVISIONS and INCREASE), and the unit, where it is not the one that is shown anyhow."""
+    what is looked at (measures, REVISIONS, INCREASE, MEAN, and COUNTED for counts), and the unit, where it is not the
+    one that is shown anyhow."""
 
     series: Series
     asked: Span
@@ -61,7 +66,15 @@ class BucketKey(NamedTuple):
         carried = {"last"} if self.fill is Fill.PREVIOUS else set()
         grown = {"first", "last", "last_at"} if self.counts else set()
         turned = EXTREMES if self.shown.conversion.turns and self.looked_at & EXTREMES else set()
-        return (COUNTS | self.looked_at | carried | grown | turned) - {REVISIONS, INCREASE}
+        looked_at = self.looked_at
+        if not self.is_lean:
+            looked_at = looked_at - {MEAN} | COUNTS | ({"sum"} if MEAN in looked_at else set())
+        return (looked_at | carried | grown | turned) - {REVISIONS, INCREASE, COUNTED}
+
+    @property
+    def is_lean(self) -> bool:
+        fixed = isinstance(self.step, int) and self.offset is None
+        return fixed and self.fill is Fill.NONE and MEAN in self.looked_at and self.looked_at <= LEAN
 
     @property
     def counts(self) -> bool:

@@ -22,12 +22,23 @@ USABLE: LiteralString = "quality >= 0"
 
 
 class Measure(NamedTuple):
-    """One column: how raw rows make it, how parts of a bucket become the whole, and what it needs beside it."""
+    """One column: how raw rows make it, how parts of a bucket become the whole, what it needs beside it, and how it is
+    made of a tier's row where that has no column of this name."""
 
     raw: LiteralString
     whole: LiteralString
     needs: tuple[str, ...] = ()
     missing: LiteralString = "'NaN'"
+    kept: LiteralString | None = None
+
+
+MEAN = Measure(
+    "sum(value) FILTER (WHERE quality >= 0) / nullif(count(*) FILTER (WHERE quality >= 0), 0)",
+    "sum(sum) / nullif(sum(good + uncertain), 0)::float8",
+    ("sum", "good", "uncertain"),
+    kept="sum / nullif(good + uncertain, 0)",
+)
+"""One column in the place of three, where nobody looks at counts."""
 
 
 def measures(engine: Engine) -> Mapping[str, Measure]:
@@ -69,7 +80,7 @@ class BucketReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._measures = measures(database.engine)
+        self._measures = {**measures(database.engine), "mean": MEAN}
         self._statements: dict[_Shape, str] = {}
 
     async def buckets_by_series(
@@ -132,14 +143,15 @@ def _on_grid(plan: Plan, *edges: int) -> bool:
 
 
 def _statement(known: Mapping[str, Measure], shape: _Shape) -> Composed:
-    needed = [name for name in known if name in shape.names or any(name in known[n].needs for n in shape.names)]
+    beside = {each for name in shape.names for each in known[name].needs} if shape.put_together else set()
+    needed = [name for name in known if name in shape.names or name in beside]
     step: Composable = SQL("date_bin(%(width)s, bucket, %(origin)s)" if shape.put_together else "bucket")
     tier = SQL("SELECT series_id, {step} AS start, {columns} FROM {table} WHERE {where}")
     raw = SQL(
         "SELECT series_id, date_bin(%(width)s, time, %(origin)s) AS start, {columns} FROM readings"
         " WHERE {where} GROUP BY series_id, start"
     )
-    plain = SQL(", ").join(Identifier(name) for name in needed)
+    plain = SQL(", ").join(_kept(name, known[name]) for name in needed)
     made = SQL(", ").join(SQL("{} AS {}").format(SQL(known[name].raw), Identifier(name)) for name in needed)
     branches = [
         raw.format(columns=made, where=_where("time", number))
@@ -157,6 +169,10 @@ def _statement(known: Mapping[str, Measure], shape: _Shape) -> Composed:
     return SQL("SELECT series_id, {} FROM ({} ORDER BY series_id, start) AS step GROUP BY series_id").format(
         SQL(", ").join([SQL("array_agg(start)"), *answer]), parts
     )
+
+
+def _kept(name: str, measure: Measure) -> Composable:
+    return Identifier(name) if measure.kept is None else SQL("{} AS {}").format(SQL(measure.kept), Identifier(name))
 
 
 def _where(column: LiteralString, number: int) -> Composed:
