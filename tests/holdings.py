@@ -1,17 +1,19 @@
 """What the tables hold, in the terms in which tests compare it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import anyio
+import numpy as np
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
-from app.domain.instants import instant, microseconds
+from app.domain.instants import SECOND, instant, microseconds
 from app.domain.quality import unsigned
+from app.domain.rows import Rows, settled
 from app.store.database import Database
 from app.store.refusals import KeptRefusal, RefusalStore
 from app.store.tables import latest, lines, machines, metrics, plants, readings, series, series_labels
@@ -106,11 +108,27 @@ async def commits_held(url: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
 
 async def until_held(connection: psycopg.AsyncConnection[Any], statement: str = "FOR SHARE", *, count: int = 1) -> None:
     """Returns when so many statements of the service wait for a lock."""
-    waiting = "SELECT FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock' AND query LIKE %s"
     with anyio.fail_after(5):
-        while (await connection.execute(waiting, (connection.info.dbname, f"%{statement}%"))).rowcount < count:
+        while await waiting(connection, statement) < count:  # noqa: ASYNC110 - the server tells it in no other way
             await anyio.sleep(0.01)
-            await connection.execute("SELECT pg_stat_clear_snapshot()")
+
+
+async def waiting(connection: psycopg.AsyncConnection[Any], statement: str) -> int:
+    """How many statements of the service that contain these words wait for a lock."""
+    await connection.execute("SELECT pg_stat_clear_snapshot()")
+    asked = "SELECT FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock' AND query LIKE %s"
+    return (await connection.execute(asked, (connection.info.dbname, f"%{statement}%"))).rowcount
+
+
+def rows_from(base: int, readings: Iterable[tuple[int, int, float, int]]) -> Rows:
+    """Series, seconds after the base (microseconds), value and status of each reading, as the store takes them."""
+    series, seconds, values, statuses = (np.array(column) for column in zip(*readings, strict=True))
+    return settled(
+        series.astype(np.int32),
+        base + seconds.astype(np.int64) * SECOND,
+        values.astype(np.float64),
+        statuses.astype(np.uint32),
+    )
 
 
 def nanoseconds(seconds: float) -> int:

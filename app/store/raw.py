@@ -11,16 +11,20 @@ from app.store.buckets import Columns
 from app.store.columns import Instants, Integers
 from app.store.database import Database
 
-PAGE: LiteralString = """
-SELECT wanted.place, array_agg(page.time), array_agg(coalesce(page.value, 'NaN')), array_agg(page.quality)
+FROM_EACH: LiteralString = """
 FROM unnest(%(series)s, %(starts)s) WITH ORDINALITY AS wanted (series_id, start, place)
 CROSS JOIN LATERAL (
     SELECT time, value, quality FROM readings
     WHERE readings.series_id = wanted.series_id AND time >= wanted.start AND time < %(end)s
     ORDER BY time LIMIT %(limit)s
 ) AS page
-GROUP BY wanted.place
 """
+"""Readings of each series from its start on."""
+
+COLUMNS: LiteralString = """
+SELECT wanted.place, array_agg(page.time), array_agg(coalesce(page.value, 'NaN')), array_agg(page.quality)
+"""
+PAGE: LiteralString = COLUMNS + FROM_EACH + "GROUP BY wanted.place"
 
 
 class RawReader:

@@ -5,7 +5,6 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
 
 import anyio
 import httpx
@@ -20,7 +19,7 @@ from app.store.database import Database, open_database
 from tests.asker import STILL, asking, columns, within
 from tests.doors import house_of, listening
 from tests.engines import TestServer
-from tests.holdings import BASE, allowed, forbidden, until_held
+from tests.holdings import BASE, allowed, forbidden, until_held, waiting
 
 pytestmark = pytest.mark.anyio
 
@@ -83,16 +82,6 @@ async def until_free(house: House) -> None:
                 await anyio.sleep(0.01)
 
 
-async def waiting(connection: psycopg.AsyncConnection[Any]) -> int:
-    await connection.execute("SELECT pg_stat_clear_snapshot()")
-    found = await connection.execute(
-        "SELECT FROM pg_stat_activity"
-        " WHERE datname = %s AND wait_event_type = 'Lock' AND query LIKE '%%FROM readings%%'",
-        (connection.info.dbname,),
-    )
-    return found.rowcount
-
-
 async def test_a_client_may_be_slow_but_not_stand_still(filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
     patience = timedelta(milliseconds=1_500)
     async with open_database(filled, patience=patience) as database:
@@ -148,7 +137,7 @@ async def test_a_client_that_leaves_stops_its_statement_and_frees_its_place(
             with anyio.move_on_after(0.5):
                 await client.get("/api/v1/export", params=ASKED)
             with anyio.fail_after(5):
-                while await waiting(holding):  # noqa: ASYNC110 - the server tells it in no other way
+                while await waiting(holding, "FROM readings"):  # noqa: ASYNC110 - the server tells it in no other way
                     await anyio.sleep(0.01)
             await until_free(house)
             await holding.rollback()

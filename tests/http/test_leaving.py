@@ -16,7 +16,7 @@ from app.main import House
 from app.store.database import Database, open_database
 from tests.asker import STILL, asking, columns, within
 from tests.doors import house_of, listening
-from tests.holdings import BASE, until_held
+from tests.holdings import BASE, until_held, waiting
 
 pytestmark = pytest.mark.anyio
 
@@ -44,21 +44,10 @@ async def readings_held(url: str) -> AsyncIterator[Locking]:
         await connection.rollback()
 
 
-async def waiting(connection: Locking) -> int:
-    """How many statements of the service wait for the readings."""
-    await connection.execute("SELECT pg_stat_clear_snapshot()")
-    found = await connection.execute(
-        "SELECT FROM pg_stat_activity"
-        " WHERE datname = %s AND wait_event_type = 'Lock' AND query LIKE '%%FROM readings%%'",
-        (connection.info.dbname,),
-    )
-    return found.rowcount
-
-
 async def until_nothing_waits(connection: Locking) -> None:
     # Where a cancellation comes too early, the driver waits five seconds, and the server notices a second later.
     with anyio.fail_after(10):
-        while await waiting(connection):  # noqa: ASYNC110 - the server tells it in no other way
+        while await waiting(connection, "FROM readings"):  # noqa: ASYNC110 - the server tells it in no other way
             await anyio.sleep(0.01)
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from app.domain.counters import KINDS, DropKind, Overrule, Verdict, increases
 from app.domain.instants import SECOND, microseconds
 from app.domain.model import MachineId, Metric, MetricId, MetricKind, PlantId, Series, SeriesId
-from app.domain.rows import Rows, settled
+from app.domain.rows import Rows
 from app.domain.spans import Span
 from app.domain.tiers import ORIGIN, plan_buckets
 from app.store.buckets import BucketReader
@@ -21,6 +21,7 @@ from app.store.last_values import LastValues
 from app.store.readings import ReadingWriter
 from app.store.tables import counter_events
 from app.store.tiers import TierKeeper
+from tests.holdings import rows_from
 
 BASE = microseconds(datetime(2026, 3, 2, 8, tzinfo=UTC))
 """A Monday; chunks begin on Thursdays."""
@@ -47,13 +48,7 @@ def one(number: int, metric: Metric = PARTS) -> Series:
 
 
 def rows(readings: list[Reading]) -> Rows:
-    series, seconds, values, statuses = (np.array(column) for column in zip(*readings, strict=True))
-    return settled(
-        series.astype(np.int32),
-        BASE + seconds.astype(np.int64) * SECOND,
-        values.astype(np.float64),
-        statuses.astype(np.uint32),
-    )
+    return rows_from(BASE, readings)
 
 
 def truth(

@@ -14,7 +14,6 @@ from app.domain.calendar_plan import DAYS, plan_calendar
 from app.domain.instants import SECOND, instant, microseconds
 from app.domain.model import Series, SeriesId
 from app.domain.policy import Policy
-from app.domain.rows import settled
 from app.domain.spans import Span
 from app.store.calendar_buckets import CalendarReader
 from app.store.database import Database
@@ -24,6 +23,7 @@ from app.store.series import SeriesCatalog
 from app.store.tables import kept_days as kept_table
 from app.store.tables import local_days
 from app.store.tiers import TierKeeper
+from tests.holdings import rows_from
 
 pytestmark = pytest.mark.anyio
 
@@ -56,11 +56,7 @@ class Days:
             await transaction.exec_driver_sql(statement)
 
     async def send(self, readings: list[Reading]) -> None:
-        series, seconds, values, statuses = (np.array(column) for column in zip(*readings, strict=True))
-        times = BASE + seconds.astype(np.int64) * SECOND
-        await self.writer.store(
-            settled(series.astype(np.int32), times, values.astype(np.float64), statuses.astype(np.uint32))
-        )
+        await self.writer.store(rows_from(BASE, readings))
 
     async def advance(self, seconds: int) -> None:
         advance = await self.keeper.advance(BASE + seconds * SECOND)

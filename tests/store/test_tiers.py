@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from app.domain.instants import MINUTE, SECOND, instant, microseconds
 from app.domain.model import SeriesId
-from app.domain.rows import Rows, settled
+from app.domain.rows import Rows
 from app.domain.spans import Span
 from app.domain.tiers import ORIGIN, plan_buckets
 from app.errors import StoreUnavailable
@@ -24,6 +24,7 @@ from app.store.engines import TABLES, Connection
 from app.store.readings import ReadingWriter
 from app.store.tables import tiers, touched
 from app.store.tiers import TierKeeper
+from tests.holdings import rows_from
 
 pytestmark = pytest.mark.anyio
 
@@ -33,13 +34,7 @@ Reading = tuple[int, int, float, int]
 
 
 def rows(readings: list[Reading]) -> Rows:
-    series, seconds, values, statuses = (np.array(column) for column in zip(*readings, strict=True))
-    return settled(
-        series.astype(np.int32),
-        BASE + seconds.astype(np.int64) * SECOND,
-        values.astype(np.float64),
-        statuses.astype(np.uint32),
-    )
+    return rows_from(BASE, readings)
 
 
 def truth(readings: list[Reading], width: int) -> dict[int, dict[int, tuple[object, ...]]]:
