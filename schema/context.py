@@ -1,6 +1,8 @@
 """What a request carries: who asks, when it was asked, and the loaders that gather its keys."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import strawberry
 from strawberry.dataloader import DataLoader
@@ -8,14 +10,28 @@ from strawberry.dataloader import DataLoader
 from app.change.counters import CounterChange
 from app.domain.model import LineId
 from app.domain.spans import Span
+from app.errors import TooSlow
 from app.read.aligned import AlignedSeries, aligned
 from app.read.asking import Asking
 from app.read.counters import CounterReader
 from app.read.curves import CurveReader
-from app.read.kpi_columns import KpiColumns
-from app.read.kpis import KpiKey, KpiReader
+from app.read.kpis import KpiReader
 from app.read.plants import PlantReader
 from app.read.steps import StepReader
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+def _loader(read: Callable[[list[Key]], Awaitable[Sequence[Value | BaseException]]]) -> DataLoader[Key, Value]:
+    async def answered(keys: list[Key]) -> Sequence[Value | BaseException]:
+        try:
+            return await read(keys)
+        except asyncio.CancelledError as error:
+            # Otherwise those who wait for a key would wait for ever: a loader hands on exceptions, and this is none.
+            raise TooSlow("The request was over before this was read.") from error
+
+    return DataLoader(answered)
 
 
 class Loaders:
@@ -24,26 +40,26 @@ class Loaders:
     def __init__(
         self, plants: PlantReader, curves: CurveReader, steps: StepReader, counters: CounterReader, kpis: KpiReader
     ) -> None:
-        self.plant_by_id = DataLoader(plants.plants_by_id)
-        self.plant_by_code = DataLoader(plants.plants_by_code)
-        self.line_by_id = DataLoader(plants.lines_by_id)
-        self.line_by_path = DataLoader(plants.lines_by_path)
-        self.lines_by_plant = DataLoader(plants.lines_by_plant)
-        self.machine_by_id = DataLoader(plants.machines_by_id)
-        self.machine_by_path = DataLoader(plants.machines_by_path)
-        self.machines_by_line = DataLoader(plants.machines_by_line)
-        self.machines_by_plant = DataLoader(plants.machines_by_plant)
-        self.machine_type_by_id = DataLoader(plants.machine_types_by_id)
-        self.metrics_by_machine_type = DataLoader(plants.metrics_by_machine_type)
-        self.series_by_id = DataLoader(plants.series_by_id)
-        self.series_by_machine = DataLoader(plants.series_by_machine)
-        self.labels_by_series = DataLoader(plants.labels_by_series)
-        self.latest_by_series = DataLoader(plants.latest_by_series)
-        self.plot_by_key = DataLoader(curves.plots)
-        self.buckets_by_key = DataLoader(steps.buckets)
-        self.counter_events_by_key = DataLoader(counters.events)
-        self.readings_by_key = DataLoader(curves.pages)
-        self.kpi_by_key: DataLoader[KpiKey, KpiColumns] = DataLoader(kpis.kpis)
+        self.plant_by_id = _loader(plants.plants_by_id)
+        self.plant_by_code = _loader(plants.plants_by_code)
+        self.line_by_id = _loader(plants.lines_by_id)
+        self.line_by_path = _loader(plants.lines_by_path)
+        self.lines_by_plant = _loader(plants.lines_by_plant)
+        self.machine_by_id = _loader(plants.machines_by_id)
+        self.machine_by_path = _loader(plants.machines_by_path)
+        self.machines_by_line = _loader(plants.machines_by_line)
+        self.machines_by_plant = _loader(plants.machines_by_plant)
+        self.machine_type_by_id = _loader(plants.machine_types_by_id)
+        self.metrics_by_machine_type = _loader(plants.metrics_by_machine_type)
+        self.series_by_id = _loader(plants.series_by_id)
+        self.series_by_machine = _loader(plants.series_by_machine)
+        self.labels_by_series = _loader(plants.labels_by_series)
+        self.latest_by_series = _loader(plants.latest_by_series)
+        self.plot_by_key = _loader(curves.plots)
+        self.buckets_by_key = _loader(steps.buckets)
+        self.counter_events_by_key = _loader(counters.events)
+        self.readings_by_key = _loader(curves.pages)
+        self.kpi_by_key = _loader(kpis.kpis)
 
     async def aligned(self, line: LineId, metrics: Sequence[str], asked: Span, step: int) -> list[AlignedSeries]:
         """The series of a line's machines, of these metrics."""

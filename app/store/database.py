@@ -32,7 +32,6 @@ class Database:
     def __init__(self, pool: AsyncEngine, engine: Engine, kind: ServerKind, timed: AsyncEngine | None = None) -> None:
         self.timed = _Timed(timed, engine, kind) if timed else self
         self._pool = pool
-        self._single = pool.execution_options(isolation_level="AUTOCOMMIT")
         self.engine = engine
         self.kind = kind
 
@@ -47,8 +46,8 @@ class Database:
     async def asking(self) -> AsyncIterator[Transaction]:
         """For statements that only read, each by itself: no BEGIN and COMMIT around them."""
         with self._trouble(), under_way():
-            async with self._single.connect() as connection:
-                yield connection
+            async with self._pool.connect() as connection:
+                yield await _each_by_itself(connection)
 
     @asynccontextmanager
     async def driver(self, *, autocommit: bool = False) -> AsyncIterator[Connection]:
@@ -57,8 +56,8 @@ class Database:
         Without `autocommit` the statements are one transaction, as with `begin`; with it, each stands by itself.
         """
         with self._trouble(), under_way():
-            async with (self._single if autocommit else self._pool).connect() as borrowed, _left_if_useless(borrowed):
-                connection = await _underneath(borrowed)
+            async with self._pool.connect() as borrowed, _left_if_useless(borrowed):
+                connection = await _underneath(await _each_by_itself(borrowed) if autocommit else borrowed)
                 yield connection
                 if not autocommit:
                     await connection.commit()
@@ -162,6 +161,12 @@ class _Losses:
             connection.rollback()
         except Exception as error:
             raise sqlalchemy.exc.DisconnectionError from error
+
+
+async def _each_by_itself(connection: Transaction) -> Transaction:
+    # Not as an option of the pool: it would be set before anybody is there to give the connection back, and whoever is
+    # cancelled just then would lose it.
+    return await connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
 async def _underneath(borrowed: Transaction) -> Connection:
