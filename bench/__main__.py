@@ -11,18 +11,32 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.bounds import FULL, QUICK, RUNS, Extent
+from bench.disk import disk
 from bench.export import export
 from bench.faults import faults
 from bench.figures import Figure, markdown, plain_table
+from bench.fresh import fresh
+from bench.growth import growth
+from bench.imports import imports
 from bench.ingest import ingest
 from bench.memory import memory
 from bench.mess import mess
+from bench.outage import outage
 from bench.pages import pages
 from bench.server import ENGINES, Server, installed, new_server
+from bench.visible import visible
+from bench.writers import writers
 from bench.year import year
 
 PARTS: Mapping[str, Callable[[Server, Extent], Awaitable[list[Figure]]]] = {
     "ingest": ingest,
+    "fresh": fresh,
+    "outage": outage,
+    "writers": writers,
+    "import": imports,
+    "disk": disk,
+    "visible": visible,
+    "growth": growth,
     "pages": pages,
     "memory": lambda server, _: memory(server),
     "mess": mess,
@@ -38,8 +52,8 @@ PARTS: Mapping[str, Callable[[Server, Extent], Awaitable[list[Figure]]]] = {
 @click.option("--quick", is_flag=True, help="Shorter runs: for a look, not for figures to be quoted.")
 @click.option("--seed", type=int, help="Of the faults: which, when and in what readings; else another in each run.")
 def main(engines: tuple[str, ...], parts: tuple[str, ...], quick: bool, seed: int | None) -> None:
-    """Measure ingest, pages, memory, a year and exports beside their references or bounds, and compare every bucket of
-    a messy plant, also through faults."""
+    """Measure ingest in all its ways, bytes on disk, pages, memory, a year and exports beside their references or
+    bounds, and compare every bucket of a messy plant, also through faults."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         found = runner.run(_measure(engines or ENGINES, parts or (*PARTS, "faults"), QUICK if quick else FULL, seed))
     for title, figures in found.items():

@@ -3,8 +3,33 @@
 from dataclasses import dataclass
 from typing import Final
 
-LEAST_INGEST: Final = 0.35
+PLAIN_SHARE: Final = 0.5
+"""What plain PostgreSQL has to reach of the rates, and of the shares of rates, that TimescaleDB must reach."""
+LEAST_INGEST: Final = 0.6
 """Of the rate of a plain COPY of the same rows."""
+LEAST_READINGS: Final = 150_000
+"""Readings a second, over HTTP."""
+LEAST_FRESH: Final = 0.8
+"""Of the rate of ingest alone, where tiers are kept fresh and pages are asked for."""
+LEAST_OUTAGE: Final = 0.6
+"""Of the rate of ingest alone, where a gateway delivers late and readings are repeated."""
+MOST_SMALL_WRITER: Final = 0.25
+"""Seconds in which 99 of 100 small writers are answered."""
+LEAST_IMPORT: Final = 100_000
+"""Readings a second of a CSV file, by the command, tiers included."""
+MOST_IMPORT_GROWTH: Final = 20.0
+"""Megabytes that ten times as many rows may add to the memory of an import."""
+MOST_BYTES: Final = 16.0
+"""On disk, for a reading with all that is kept of it, whose values have all the digits of double precision."""
+MOST_BYTES_OF_TWO_DECIMALS: Final = 10.0
+LEAST_LIVE: Final = 49_500
+"""Readings a second that come in while buckets are looked at: what is sent, but for a hundredth."""
+MOST_UNSEEN: Final = 1.0
+"""Seconds from a commit to the bucket that has it."""
+MOST_GROWN: Final = 1.3
+"""How many times as long a query may take with a hundred times as many readings."""
+MOST_INTAKE_MEMORY: Final = 400.0
+"""Megabytes that a service has held at most, whatever came in."""
 LEAST_MACHINE_PAGE: Final = 0.8
 """Of the rate of a bare route that answers the same numbers."""
 LEAST_PLANT_PAGE: Final = 0.7
@@ -47,6 +72,17 @@ class Extent:
 
     ingest_seconds: int
     """Of event time: each second holds one reading of every series."""
+    fresh_seconds: int
+    """As above, of readings that the tiers must take in."""
+    outage_interval: int
+    """Seconds between the readings of a series, before, in and after an outage."""
+    writer_seconds: int
+    import_rows: int
+    disk_hours: int
+    """Of the demo's signals, a reading a second."""
+    live_seconds: int
+    growth_interval: int
+    """Seconds between readings: decides how many there are in the same time."""
     page_seconds: float
     history_machines: int
     mess_days: float
@@ -58,7 +94,14 @@ class Extent:
 
 
 FULL: Final = Extent(
-    ingest_seconds=500,
+    ingest_seconds=1_000,
+    fresh_seconds=4_000,
+    outage_interval=10,
+    writer_seconds=15,
+    import_rows=10_000_000,
+    disk_hours=24,
+    live_seconds=40,
+    growth_interval=1,
     page_seconds=3.0,
     history_machines=8,
     mess_days=7,
@@ -69,6 +112,13 @@ FULL: Final = Extent(
 )
 QUICK: Final = Extent(
     ingest_seconds=200,
+    fresh_seconds=1_000,
+    outage_interval=60,
+    writer_seconds=4,
+    import_rows=1_000_000,
+    disk_hours=3,
+    live_seconds=8,
+    growth_interval=10,
     page_seconds=1.0,
     history_machines=4,
     mess_days=0.7,

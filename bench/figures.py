@@ -71,12 +71,19 @@ def compared(what: str, found: Comparison, unit: str, *, least: float | None = N
     )
 
 
+def level(what: str, seconds: Sequence[float], most: float) -> Figure:
+    """Times that are to be alike: none more than `most` times as long as another."""
+    ratio = max(seconds) / min(seconds)
+    measured = ", ".join(map(in_milliseconds, seconds))
+    return Figure(what, measured, ratio=f"{ratio:.2f}", bound=f"at most {most:.2f}", holds=ratio <= most)
+
+
 def at_least(what: str, rate: float, unit: str, least: float) -> Figure:
     return Figure(what, f"{_number(rate)} {unit}", bound=f"at least {_number(least)}", holds=rate >= least)
 
 
-def at_most(what: str, megabytes: float, most: float) -> Figure:
-    return Figure(what, f"{megabytes:.1f} MB", bound=f"less than {most:g} MB", holds=megabytes < most)
+def at_most(what: str, amount: float, most: float, unit: str = "MB") -> Figure:
+    return Figure(what, f"{amount:.1f} {unit}", bound=f"less than {most:g} {unit}", holds=amount < most)
 
 
 def at_most_seconds(what: str, seconds: float, most: float) -> Figure:

@@ -1,6 +1,5 @@
 """What pages show: machines with a day of readings behind the watermark, and a plant of machines that report now."""
 
-import asyncio
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ import psycopg
 
 from bench.client import request, send_all
 from bench.process import Service
+from bench.settling import until_settled
 
 METRICS: Final = 10
 """Of a machine with a history."""
@@ -20,8 +20,6 @@ PLANT_METRICS: Final = 5
 _DAY, _HOUR = 86_400, 3_600
 _INTERVAL = 20
 """Seconds between readings."""
-_PATIENCE = 120
-"""Seconds for the tiers to catch up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +50,8 @@ class History:
         raw = [request("POST", "/api/v2/write?precision=s", running.token, body) for body in bodies]
         await send_all(running.port, [raw])
         async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-            await self._until_settled(connection)
+            await until_settled(connection, self.ends_at)
             await connection.execute("VACUUM ANALYZE")
-
-    async def _until_settled(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
-        for _ in range(_PATIENCE):
-            rows = await connection.execute(
-                "SELECT watermark >= %s, (SELECT count(*) FROM touched) FROM tiers WHERE name = 'PT1M'", [self.ends_at]
-            )
-            if await rows.fetchone() == (True, 0):
-                return
-            await asyncio.sleep(1)
-        raise RuntimeError(f"the tiers have not caught up in {_PATIENCE} s")
 
     def _day(self, machine: int) -> bytes:
         times = range(self.end - _DAY, self.end, _INTERVAL)

@@ -2,17 +2,19 @@
 
 import time
 from collections.abc import Sequence
+from statistics import median
+from typing import Final
 
 import psycopg
 
-from bench.bounds import CONNECTIONS, LEAST_INGEST, RUNS, Extent
+from bench.bounds import CONNECTIONS, LEAST_INGEST, LEAST_READINGS, MOST_INTAKE_MEMORY, RUNS, Extent
 from bench.client import send_all
-from bench.figures import Figure, compared, taking_turns
-from bench.process import service
+from bench.figures import Figure, at_least, at_most, compared, taking_turns
+from bench.process import Service, service
 from bench.readings import LINES_A_BODY, ROWS_A_COPY, SERIES, Stretch
 from bench.server import Server, new_database
 
-_AHEAD = 600
+AHEAD: Final = 600
 """Seconds: like the readings of running machines, these arrive before the watermark passes them."""
 _REFERENCE_IDS = 1_000_001
 _WARM_UP = 20
@@ -21,7 +23,7 @@ _WARM_UP = 20
 
 async def ingest(server: Server, extent: Extent) -> list[Figure]:
     """Both write stretches that follow one another, each to series of its own, so that the table grows equally."""
-    began = int(time.time()) + _AHEAD
+    began = int(time.time()) + AHEAD
     warm_up = Stretch(began - _WARM_UP, _WARM_UP)
     stretches = [Stretch(began + run * extent.ingest_seconds, extent.ingest_seconds) for run in range(RUNS)]
     async with (
@@ -32,23 +34,30 @@ async def ingest(server: Server, extent: Extent) -> list[Figure]:
         await send_all(running.port, warm_up.requests(running.token))
         await _copy(connection, warm_up.copies(_REFERENCE_IDS))
 
-        async def measured(run: int) -> float:
-            requests = stretches[run].requests(running.token)
-            await connection.execute("CHECKPOINT")
-            return stretches[run].readings / await send_all(running.port, requests)
-
         async def reference(run: int) -> float:
             batches = stretches[run].copies(_REFERENCE_IDS)
             await connection.execute("CHECKPOINT")
             return stretches[run].readings / await _copy(connection, batches)
 
-        found = await taking_turns(measured, reference)
+        found = await taking_turns(lambda run: rate_of(stretches[run], running, connection), reference)
         await _check(connection, SERIES * _WARM_UP + sum(stretch.readings for stretch in stretches))
+        peak = running.peak_megabytes
     what = (
-        f"ingest: line protocol over HTTP, {SERIES:,} series, {LINES_A_BODY:,} lines a body, {CONNECTIONS} connections;"
-        f" reference: binary COPY, a commit every {ROWS_A_COPY:,} rows"
+        f"ingest: line protocol over HTTP, {SERIES:,} series, {LINES_A_BODY:,} lines a body, {CONNECTIONS} connections"
     )
-    return [compared(what, found, "readings/s", least=LEAST_INGEST)]
+    reference_is = f"reference: binary COPY, a commit every {ROWS_A_COPY:,} rows"
+    return [
+        compared(f"{what}; {reference_is}", found, "readings/s", least=server.share(LEAST_INGEST)),
+        at_least(what, median(found.measured), "readings/s", server.share(LEAST_READINGS)),
+        at_most("ingest: peak memory of the service", peak, MOST_INTAKE_MEMORY),
+    ]
+
+
+async def rate_of(stretch: Stretch, running: Service, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> float:
+    """Readings a second by the door: also what other parts compare themselves with."""
+    requests = stretch.requests(running.token)
+    await connection.execute("CHECKPOINT")
+    return stretch.readings / await send_all(running.port, requests)
 
 
 async def _copy(connection: psycopg.AsyncConnection[tuple[object, ...]], batches: Sequence[bytes]) -> float:

@@ -1,6 +1,5 @@
 """Truth under mess: a plant of a hundred series and everything that goes wrong, and then every bucket compared."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +16,7 @@ from bench.bounds import MOST_DIFFERENT, Extent
 from bench.figures import Figure
 from bench.process import Service, service
 from bench.server import Server, new_database
+from bench.settling import until_settled
 from simulation.comparison import STEPS, Expected, compare
 from simulation.deliveries import settled
 from simulation.mess import deliveries
@@ -27,8 +27,6 @@ from simulation.service import Customer
 
 _SERIES = 100
 _INTERVAL = 20 * SECOND
-_PATIENCE = 120
-"""Seconds for the tiers to catch up."""
 
 
 async def mess(server: Server, extent: Extent) -> list[Figure]:
@@ -44,7 +42,8 @@ async def mess(server: Server, extent: Extent) -> list[Figure]:
             readings = await send(customer, made)
             what = f"mess: {len(expected)} series, {readings:,} readings sent in {time.perf_counter() - began:.0f} s"
             pending = await _compared(f"{what} while tiers are refreshed, compared at once", customer, expected)
-            await _until_settled(url)
+            async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+                await until_settled(connection)
             return [pending, await _compared(f"{what}, compared when tiers are settled", customer, expected)]
 
 
@@ -58,16 +57,6 @@ async def _customer(running: Service) -> AsyncIterator[Customer]:
 async def _apply_model(url: str, plant: Plant) -> None:
     async with open_database(url) as database:
         await House(database, Settings(), Observer()).model.apply(plant.model_text, "messy.yaml")
-
-
-async def _until_settled(url: str) -> None:
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        for _ in range(_PATIENCE):
-            rows = await connection.execute("SELECT count(*) FROM touched")
-            if await rows.fetchone() == (0,):
-                return
-            await asyncio.sleep(1)
-    raise RuntimeError(f"the tiers have not caught up in {_PATIENCE} s")
 
 
 async def _compared(what: str, customer: Customer, expected: Expected) -> Figure:

@@ -1,6 +1,5 @@
 """What came of a fault run: the rows and buckets that are there, beside what was acknowledged."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -9,12 +8,11 @@ import psycopg
 
 from bench.gateway import METRICS
 from bench.journal import Reading, Truth
+from bench.settling import until_settled
 from simulation.comparison import compare
 from simulation.metrics import Metric
 from simulation.service import Customer
 
-_SETTLING_SECONDS = 120
-_UNSETTLED = "SELECT FROM touched LIMIT 1"
 _STORED = """
 SELECT plants.code || '/' || lines.code || '/' || machines.code, metrics.name,
     array_agg((extract(epoch FROM time) * 1000000)::bigint ORDER BY time), array_agg(value ORDER BY time),
@@ -63,20 +61,12 @@ async def compare_all(url: str, database_url: str, token: str, truth: Truth, out
             outcome.buckets += found.compared
             outcome.different_buckets += found.different
             outcome.surprises += found.words
-            await _settled(connection)
+            await until_settled(connection)
         stored = await (await connection.cursor(binary=True).execute(_STORED)).fetchall()
     outcome.acknowledged = sum(map(len, truth.values()))
     outcome.missing = outcome.acknowledged
     for path, metric, *columns in stored:
         _count(zip(*columns, strict=True), truth.get((path, metric), {}), outcome)
-
-
-async def _settled(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
-    for _ in range(_SETTLING_SECONDS * 20):
-        if not (await connection.execute(_UNSETTLED)).rowcount:
-            return
-        await asyncio.sleep(0.05)
-    raise RuntimeError(f"the rollups have not caught up in {_SETTLING_SECONDS} s")
 
 
 def _count(rows: Iterable[tuple[int, float | None, int]], expected: Mapping[int, Reading], outcome: Outcome) -> None:

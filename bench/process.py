@@ -27,15 +27,25 @@ class Service:
     @property
     def peak_megabytes(self) -> float:
         """The most memory that the process has held so far."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("VmHWM:")[2].split()[0]) * 1_024 / 1e6
+        return peak_megabytes(self.pid)
+
+
+def peak_megabytes(pid: int) -> float:
+    """The most memory that a process has held so far; 0 where it has ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    _, found, rest = status.partition("VmHWM:")
+    return int(rest.split()[0]) * 1_024 / 1e6 if found else 0.0
 
 
 @asynccontextmanager
-async def service(database_url: str) -> AsyncIterator[Service]:
-    """The service on a database, with the settings that users start with; stopped in the end."""
+async def service(database_url: str, name: str = "bench") -> AsyncIterator[Service]:
+    """The service on a database, with the settings that users start with, and a token of that name; stopped in the
+    end."""
     own = {"LINEGRAPH_DATABASE_URL": database_url, "LINEGRAPH_LOG_LEVEL": "WARNING"}
-    token = await _said(("-m", "app", "token", "create", "bench", "--role", "admin"), own)
+    token = await _said(("-m", "app", "token", "create", name, "--role", "admin"), own)
     async with _running(lambda port: ("-m", "app", "serve", "--port", str(port)), own) as (port, pid):
         yield Service(port, pid, token)
 
@@ -94,6 +104,21 @@ async def _ready(process: asyncio.subprocess.Process, port: int) -> int:
 async def command(*arguments: str, database_url: str) -> str:
     """What a `linegraph` command prints; RuntimeError where it fails."""
     return await _said(("-m", "app", *arguments), {"LINEGRAPH_DATABASE_URL": database_url})
+
+
+@asynccontextmanager
+async def started_command(*arguments: str, database_url: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A `linegraph` command that runs; stopped in the end where it still does. What it says goes nowhere."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app", *arguments),
+        env=_environment({"LINEGRAPH_DATABASE_URL": database_url}),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        await _stop(process)
 
 
 async def _said(arguments: tuple[str, ...], own: Mapping[str, str]) -> str:

@@ -20,12 +20,21 @@ LINES_A_BODY: Final = 5_000
 ROWS_A_COPY: Final = 50_000
 
 
+def heads_of(plant: str) -> list[str]:
+    """What a line of each series begins with, up to its value."""
+    return [
+        f"metric-{at % METRICS},plant={plant},line=line-{at // 200},machine=machine-{at // METRICS:03} value="
+        for at in range(SERIES)
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """One reading of every series in each of so many seconds of event time from `start` (seconds since 1970) on."""
 
     start: int
     seconds: int
+    plant: str = "bench"
 
     @property
     def readings(self) -> int:
@@ -38,10 +47,7 @@ class Stretch:
 
     def requests(self, token: str) -> list[list[bytes]]:
         """Line protocol as gateways send it: each connection has series of its own, in the order of time."""
-        heads = [
-            f"metric-{at % METRICS},plant=bench,line=line-{at // 200},machine=machine-{at // METRICS:03} value="
-            for at in range(SERIES)
-        ]
+        heads = heads_of(self.plant)
         share = SERIES // CONNECTIONS
         return [
             [

@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 from app.store.embedded import embedded_server
 from app.store.installation import installations
 from app.store.migration import migrate
+from bench.bounds import PLAIN_SHARE
 
 ENGINES = ("timescaledb", "postgresql")
 
@@ -23,8 +24,13 @@ class Server:
     """A running server, and what it says of itself."""
 
     url: str
+    engine: str
     description: str
     durability: str
+
+    def share(self, least: float) -> float:
+        """What this engine has to reach, where TimescaleDB must reach `least`."""
+        return least if self.engine == "timescaledb" else least * PLAIN_SHARE
 
 
 def installed(engine: str) -> bool:
@@ -41,7 +47,7 @@ async def new_server(engine: str) -> AsyncIterator[Server]:
             version = f"PostgreSQL {server.installation.version}"
             extension = server.installation.timescale
             description = f"{version}, TimescaleDB {extension}" if extension else f"{version} without TimescaleDB"
-            yield Server(server.url, description, ", ".join(settings))
+            yield Server(server.url, engine, description, ", ".join(settings))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

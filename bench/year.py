@@ -1,6 +1,5 @@
 """A year of a plant: 100 counters with a reading a minute, and what its days, months and curves cost to ask for."""
 
-import asyncio
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from bench.figures import Figure, at_most, at_most_seconds
 from bench.million import million
 from bench.process import Service, bare_routes, command, service
 from bench.server import Server, new_database
+from bench.settling import until_settled
 
 MACHINES: Final = 10
 METRICS: Final = 10
@@ -48,8 +48,6 @@ UPDATE latest SET (time, value, received) = (SELECT time, value, %s FROM reading
     WHERE readings.series_id = latest.series_id ORDER BY time DESC LIMIT 1)
 """
 _NOTE = "INSERT INTO touched (starts, ends) VALUES (%s, %s)"
-_PATIENCE = 1_800
-"""Seconds for the tiers to take in a year."""
 _WEEK = 604_800
 _ASK = """
 query Year($from: DateTime!, $to: DateTime!, $by: CalendarStep!) {
@@ -105,19 +103,8 @@ async def load(running: Service, url: str, days: int) -> None:
             at = until
         await connection.execute(_LATEST, [days * 1_440])
         await connection.execute(_NOTE, [STARTS_AT, end])
-        await _until_settled(connection)
+        await until_settled(connection, ENDS_AT)
         await connection.execute("VACUUM ANALYZE")
-
-
-async def _until_settled(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
-    for _ in range(_PATIENCE):
-        rows = await connection.execute(
-            "SELECT watermark >= %s, (SELECT count(*) FROM touched) FROM tiers WHERE name = 'PT1M'", [ENDS_AT]
-        )
-        if await rows.fetchone() == (True, 0):
-            return
-        await asyncio.sleep(1)
-    raise RuntimeError(f"the tiers have not caught up in {_PATIENCE} s")
 
 
 async def _asked(running: Service, fields: str, by: str, most: float) -> Figure:

@@ -17,7 +17,6 @@ from app.domain.access import Viewer
 from app.errors import BadInput, NotAllowed, TooSlow
 from app.observe import Observer
 from app.read.asking import RequestReader
-from schema.breadth import BreadthFirst
 from schema.catalog import LineNode, MachineNode, PlantNode
 from schema.context import Context
 from schema.cost import Cost
@@ -28,6 +27,7 @@ from schema.glossary import explain
 from schema.hiding import Unsuggesting
 from schema.limits import QueryLimits
 from schema.listed import ListedDocuments
+from schema.outlines import Outlined, Outlines
 from schema.passing import encode
 from schema.persisted import Standing, document_of, named_digest
 from schema.query import Query
@@ -50,7 +50,7 @@ def build_schema(
         mutation=Mutation,
         types=[PlantNode, LineNode, MachineNode, SeriesNode],
         config=StrawberryConfig(scalar_map=SCALARS),
-        execution_context_class=BreadthFirst if limits.introspection else Unsuggesting,
+        execution_context_class=Outlined if limits.introspection else Unsuggesting,
         extensions=[lambda: ErrorCodes(observer), *extensions(limits, documents, listed)],
     )
     explain(schema._schema)
@@ -87,6 +87,7 @@ class Answerer:
         self._reader = reader
         self._changes = changes
         self._seconds = seconds
+        self._outlines = Outlines()
 
     async def answer(
         self,
@@ -114,7 +115,7 @@ class Answerer:
                     result = await self._schema.execute(
                         document,
                         variable_values=dict(variables) if variables is not None else None,
-                        context_value=Context(asking, self._changes),
+                        context_value=Context(asking, self._changes, variables or {}, self._outlines),
                         operation_name=operation or None,
                         allowed_operation_types=kinds,
                     )

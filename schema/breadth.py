@@ -1,10 +1,14 @@
 """Lists of objects, completed a field at a time for all of them: one by one, each field of each costs 20 µs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from datetime import datetime, timedelta
+from enum import Enum
 from itertools import chain
+from math import isfinite
 from operator import attrgetter
-from typing import Any
+from types import NoneType
+from typing import Any, NamedTuple, cast
 
 import graphql
 import numpy as np
@@ -13,16 +17,42 @@ from graphql.execution.values import get_argument_values
 from strawberry.schema.schema_converter import get_arguments
 from strawberry.types.field import StrawberryField
 
+from schema.lasting import is_of_catalog
 from schema.passing import ColumnPassing
 
-LEAST = 2
-"""Objects in a list from which on it is worth it."""
+MANY = "many"
+"""In `strawberry.field(metadata=...)`: what answers for many parents at once, given in place of one."""
+
+
+class Wanted(NamedTuple):
+    """One field of many objects of a kind, and the objects."""
+
+    kind: GraphQLObjectType
+    field: GraphQLField
+    details: Any
+    path: Any
+    sources: list[Any]
+
+    @property
+    def is_of_catalog(self) -> bool:
+        return is_of_catalog(self.field)
+
+
+class Hole(NamedTuple):
+    """What tells of more than the catalog, the name that it has in answers, and the rows that it is in."""
+
+    wanted: Wanted
+    name: str
+    rows: list[dict[str, Any]]
+
 
 _AS_IT_IS: dict[graphql.GraphQLNamedType, type] = {
     graphql.GraphQLString: str,
     graphql.GraphQLID: str,
     graphql.GraphQLBoolean: bool,
 }
+_REPEATED = (Enum, datetime, timedelta, NoneType)
+"""Of these there are few different ones in a column: each is written once."""
 
 
 class _NotThisWay(Exception):
@@ -34,8 +64,13 @@ class BreadthFirst(ColumnPassing):
 
     Whatever goes wrong on the way, the list is completed again by the plain executor, which says what and where; keys
     that loaders have answered, also with an error, are not read a second time. Mutations, whose fields may not be
-    asked twice, and lists of interfaces and unions are left to it from the start.
+    asked twice, and lists of interfaces and unions are left to it from the start. `holes` are what was answered that
+    tells of more than the catalog; None where not all of that is known.
     """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.holes: list[Hole] | None = []
 
     def complete_list_value(
         self,
@@ -56,36 +91,44 @@ class BreadthFirst(ColumnPassing):
 
         async def completed() -> Any:
             try:
-                return await self._column(return_type.of_type, field_details_list, info, path, result)
+                return await self._column(return_type.of_type, field_details_list, info, path, result, False)
             except Exception:
+                self.holes = None
                 again = plainly()
                 return await again if self.is_awaitable(again) else again
 
         return completed()
 
     async def _column(
-        self, declared: Any, details: Any, info: GraphQLResolveInfo[Any], path: Any, values: Sequence[Any]
+        self, declared: Any, details: Any, info: GraphQLResolveInfo[Any], path: Any, values: Sequence[Any], inside: bool
     ) -> list[Any]:
-        """What became of one field of many objects, completed."""
+        """What became of one field of many objects, completed; `inside` of what tells of more than the catalog."""
         kind = graphql.get_nullable_type(declared)
-        if kind is not declared and any(value is None for value in values):
-            raise _NotThisWay
         if graphql.is_leaf_type(kind):
-            return self._leaves(kind, values)
+            return self._leaves(declared, values)
+        _check_nulls(declared, values)
         if graphql.is_list_type(kind):
-            return await self._lists(kind, details, info, path, values)
+            return await self._lists(kind, details, info, path, values, inside)
         if isinstance(kind, GraphQLObjectType):
-            return await self._objects(kind, details, info, path, values)
+            return await self._objects(kind, details, info, path, values, inside)
         raise _NotThisWay
 
-    def _leaves(self, kind: Any, values: Sequence[Any]) -> list[Any]:
-        if set(map(type, values)) == {_AS_IT_IS.get(kind)}:
+    def _leaves(self, declared: Any, values: Sequence[Any]) -> list[Any]:
+        _check_nulls(declared, values)
+        kind = graphql.get_nullable_type(declared)
+        kinds, complete = set(map(type, values)), self.complete_leaf_value
+        if kinds == {_AS_IT_IS.get(kind)}:
             return list(values)
-        complete = self.complete_leaf_value
+        if kind is graphql.GraphQLFloat and kinds <= {float, NoneType}:
+            if all(value is None or isfinite(value) for value in values):
+                return list(values)
+        elif all(issubclass(each, _REPEATED) for each in kinds):
+            written = {value: None if value is None else complete(kind, value) for value in set(values)}
+            return [written[value] for value in values]
         return [None if value is None else complete(kind, value) for value in values]
 
     async def _lists(
-        self, kind: Any, details: Any, info: GraphQLResolveInfo[Any], path: Any, values: Sequence[Any]
+        self, kind: Any, details: Any, info: GraphQLResolveInfo[Any], path: Any, values: Sequence[Any], inside: bool
     ) -> list[Any]:
         """All lists as one, which is cut again; columns of numbers go through whole."""
         if any(isinstance(value, np.ndarray) for value in values):
@@ -94,7 +137,7 @@ class BreadthFirst(ColumnPassing):
         if not all(value is None or isinstance(value, list | tuple) for value in values):
             raise _NotThisWay
         items = await self._column(
-            kind.of_type, details, info, path, list(chain.from_iterable(value or () for value in values))
+            kind.of_type, details, info, path, list(chain.from_iterable(value or () for value in values)), inside
         )
         answer, at = [], 0
         for value in values:
@@ -103,7 +146,13 @@ class BreadthFirst(ColumnPassing):
         return answer
 
     async def _objects(
-        self, kind: GraphQLObjectType, details: Any, info: GraphQLResolveInfo[Any], path: Any, values: Sequence[Any]
+        self,
+        kind: GraphQLObjectType,
+        details: Any,
+        info: GraphQLResolveInfo[Any],
+        path: Any,
+        values: Sequence[Any],
+        inside: bool,
     ) -> list[Any]:
         """A dict each; one that is there many times is completed once."""
         different = {id(value): value for value in values if value is not None}
@@ -113,60 +162,68 @@ class BreadthFirst(ColumnPassing):
         fields, deferred, _ = self.collect_subfields(kind, details)
         if deferred:
             raise _NotThisWay
-        columns = await self._fields(kind, fields, path, sources)
-        rows = zip(*columns.values(), strict=True) if columns else (() for _ in sources)
-        done = dict(zip(different, (dict(zip(columns, row, strict=True)) for row in rows), strict=True))
+        wanted = {
+            name: Wanted(kind, field, each, path, sources)
+            for name, each in fields.items()
+            if (field := self.schema.get_field(kind, each[0].node.name.value)) is not None
+        }
+        columns = await self.columns(list(wanted.values()), inside)
+        rows = zip(*columns, strict=True) if columns else (() for _ in sources)
+        done = dict(zip(different, (dict(zip(wanted, row, strict=True)) for row in rows), strict=True))
+        if self.holes is not None and not inside:
+            filled = list(done.values())
+            self.holes += [Hole(each, name, filled) for name, each in wanted.items() if not each.is_of_catalog]
         return [None if value is None else done[id(value)] for value in values]
 
-    async def _fields(
-        self, kind: GraphQLObjectType, fields: Any, path: Any, sources: Sequence[Any]
-    ) -> dict[str, list[Any]]:
-        """Every resolver is called before anything is awaited, so that loaders gather the keys of all fields."""
-        columns: dict[str, Any] = {}
-        waiting: dict[str, Awaitable[list[Any]]] = {}
+    async def columns(self, wanted: Sequence[Wanted], inside: bool) -> list[list[Any]]:
+        """The answers of several fields, completed. Every resolver is called before anything is awaited, so that
+        loaders gather the keys of all fields."""
+        columns: list[Any] = []
+        waiting: list[Coroutine[Any, Any, list[Any]]] = []
+        asked: list[tuple[GraphQLResolveInfo[Any], Any]] = []
         try:
-            for name, details in fields.items():
-                field = self.schema.get_field(kind, details[0].node.name.value)
-                if field is None:
-                    continue
-                nodes = [each.node for each in details]
-                info = self.build_resolve_info(field, nodes, kind, path)
-                values = self._resolved(field, details[0], info, sources)
-                columns[name] = None
-                ready = not any(map(self.is_awaitable, values))
-                if ready and graphql.is_leaf_type(graphql.get_named_type(field.type)):
-                    columns[name] = await self._column(field.type, details, info, path, values)
+            for each in wanted:
+                nodes = [details.node for details in each.details]
+                info = self.build_resolve_info(each.field, nodes, each.kind, each.path)
+                asked.append((info, self._resolved(each.field, each.details[0], info, each.sources)))
+            for each, (info, values) in zip(wanted, asked, strict=True):
+                leaf = graphql.is_leaf_type(graphql.get_nullable_type(each.field.type)) and isinstance(values, list)
+                if leaf and not any(map(self.is_awaitable, values)):
+                    columns.append(self._leaves(each.field.type, values))
                 else:
-                    waiting[name] = self._awaited(field, details, info, path, values)
+                    waiting.append(self._awaited(each, info, values, inside or not each.is_of_catalog))
+                    columns.append(None)
         except BaseException:
-            for each in waiting.values():
-                each.close()  # type: ignore[attr-defined]
+            _close(waiting)
+            _close(chain.from_iterable(values for _, values in asked if isinstance(values, list)))
             raise
-        found = await asyncio.gather(*waiting.values(), return_exceptions=True)
-        for name, column in zip(waiting, found, strict=True):
+        found = iter(await asyncio.gather(*waiting, return_exceptions=True))
+        columns = [next(found) if column is None else column for column in columns]
+        for column in columns:
             if isinstance(column, BaseException):
                 raise column
-            columns[name] = column
         return columns
 
     async def _awaited(
-        self, field: GraphQLField, details: Any, info: GraphQLResolveInfo[Any], path: Any, values: list[Any]
+        self, wanted: Wanted, info: GraphQLResolveInfo[Any], values: list[Any] | Awaitable[list[Any]], inside: bool
     ) -> list[Any]:
-        if all(map(asyncio.isfuture, values)):
+        if not isinstance(values, list):
+            values = await values
+        elif all(map(asyncio.isfuture, values)):
             # A loader answers all at once: after the first, the others are there.
-            return await self._column(field.type, details, info, path, [await each for each in values])
-        places = [place for place, value in enumerate(values) if self.is_awaitable(value)]
-        found = await asyncio.gather(*(values[place] for place in places), return_exceptions=True)
-        for place, value in zip(places, found, strict=True):
-            if isinstance(value, BaseException):
-                raise value
-            values[place] = value
-        return await self._column(field.type, details, info, path, values)
+            values = [await each for each in values]
+        elif places := [place for place, value in enumerate(values) if self.is_awaitable(value)]:
+            found = await asyncio.gather(*(values[place] for place in places), return_exceptions=True)
+            for place, value in zip(places, found, strict=True):
+                if isinstance(value, BaseException):
+                    raise value
+                values[place] = value
+        return await self._column(wanted.field.type, wanted.details, info, wanted.path, values, inside)
 
     def _resolved(
         self, field: GraphQLField, details: Any, info: GraphQLResolveInfo[Any], sources: Sequence[Any]
-    ) -> list[Any]:
-        """The resolver's answers, awaitable or not; arguments are converted once."""
+    ) -> list[Any] | Awaitable[list[Any]]:
+        """The resolver's answers; arguments are converted once."""
         declared: StrawberryField | None = field.extensions.get("strawberry-definition")
         if declared is not None and declared.is_basic_field:
             return list(map(attrgetter(declared.python_name), sources))
@@ -190,10 +247,23 @@ class BreadthFirst(ColumnPassing):
         root = declared.base_resolver.parent_parameter or declared.base_resolver.root_parameter
         if placed or root is None:
             return [resolve(source, info, **arguments) for source in sources]
-        function = declared.base_resolver
+        if (many := declared.metadata.get(MANY)) is not None:
+            return cast("Awaitable[list[Any]]", many(**{**named, root.name: sources}))
+        function = cast("Callable[..., Any]", declared.base_resolver.wrapped_func)
         return [function(**{**named, root.name: source}) for source in sources]
 
 
 def _is_list_of_objects(declared: Any, result: Any) -> bool:
     kind = graphql.get_nullable_type(declared)
-    return isinstance(result, list) and len(result) >= LEAST and isinstance(kind, GraphQLObjectType)
+    return isinstance(result, list) and bool(result) and isinstance(kind, GraphQLObjectType)
+
+
+def _check_nulls(declared: Any, values: Sequence[Any]) -> None:
+    if graphql.is_non_null_type(declared) and any(value is None for value in values):
+        raise _NotThisWay
+
+
+def _close(unasked: Iterable[Any]) -> None:
+    for each in unasked:
+        if asyncio.iscoroutine(each):
+            each.close()

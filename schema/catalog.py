@@ -15,6 +15,7 @@ from schema.context import Info
 from schema.ids import Identified, node_id
 from schema.inputs import RangeInput
 from schema.kpis import KPI_OF_MANY, KPI_OF_ONE, KpiType, kpi
+from schema.lasting import OF_CATALOG
 
 if TYPE_CHECKING:
     from schema.aligned import AlignedSeriesType
@@ -31,10 +32,16 @@ strawberry.enum(
 
 @strawberry.interface(name="Node", description="Anything with an id of its own.")
 class Node:
-    @strawberry.field(description="Opaque; stays through mapping, renaming and moving.")
+    @strawberry.field(description="Opaque; stays through mapping, renaming and moving.", metadata=OF_CATALOG)
     @staticmethod
     def id(root: Parent[Identified]) -> strawberry.ID:
         return node_id(root)
+
+
+@strawberry.type(name="Derivation", description="How the service computes the readings of a metric.")
+class DerivationType:
+    formula: str
+    every: timedelta = strawberry.field(description="A reading for each such step, at its start.")
 
 
 @strawberry.type(name="Metric", description="A definition: the same metric on many machines is many series.")
@@ -44,13 +51,16 @@ class MetricType:
     unit: str | None = strawberry.field(description="UCUM code, for example Cel, bar, /min.")
     kind: MetricKind
     description: str | None
+    derived: DerivationType | None = strawberry.field(
+        description="What its readings are computed from; null where they are sent."
+    )
 
 
 @strawberry.type(name="MachineType", description="An equipment class: its machines have the same metrics.")
 class MachineTypeType:
     name: str
 
-    @strawberry.field(graphql_type=list[MetricType])
+    @strawberry.field(graphql_type=list[MetricType], metadata=OF_CATALOG)
     @staticmethod
     def metrics(root: Parent[MachineType], info: Info) -> Awaitable[list[Metric]]:
         return info.context.loaders.metrics_by_machine_type.load(root.id)
@@ -63,17 +73,17 @@ class PlantNode(Node):
     path: str
     time_zone: str = strawberry.field(description="IANA name, for example America/Detroit.")
 
-    @strawberry.field(graphql_type=JSON)
+    @strawberry.field(graphql_type=JSON, metadata=OF_CATALOG)
     @staticmethod
     def attributes(root: Parent[Plant]) -> Mapping[str, object]:
         return root.attributes
 
-    @strawberry.field(graphql_type=list[LineType])
+    @strawberry.field(graphql_type=list[LineType], metadata=OF_CATALOG)
     @staticmethod
     def lines(root: Parent[Plant], info: Info) -> Awaitable[list[Line]]:
         return info.context.loaders.lines_by_plant.load(root.id)
 
-    @strawberry.field(graphql_type=list[MachineNodeType])
+    @strawberry.field(graphql_type=list[MachineNodeType], metadata=OF_CATALOG)
     @staticmethod
     def machines(root: Parent[Plant], info: Info) -> Awaitable[list[Machine]]:
         return info.context.loaders.machines_by_plant.load(root.id)
@@ -91,17 +101,19 @@ class LineNode(Node):
     name: str
     path: str = strawberry.field(description="plant/line")
 
-    @strawberry.field(graphql_type=JSON)
+    @strawberry.field(graphql_type=JSON, metadata=OF_CATALOG)
     @staticmethod
     def attributes(root: Parent[Line]) -> Mapping[str, object]:
         return root.attributes
 
-    @strawberry.field(graphql_type=PlantNode)
+    @strawberry.field(graphql_type=PlantNode, metadata=OF_CATALOG)
     @staticmethod
     def plant(root: Parent[Line], info: Info) -> Awaitable[Plant | None]:
         return info.context.loaders.plant_by_id.load(root.plant_id)
 
-    @strawberry.field(graphql_type=list[MachineNodeType], description="In the order of material flow.")
+    @strawberry.field(
+        graphql_type=list[MachineNodeType], description="In the order of material flow.", metadata=OF_CATALOG
+    )
     @staticmethod
     def machines(root: Parent[Line], info: Info) -> Awaitable[list[Machine]]:
         return info.context.loaders.machines_by_line.load(root.id)
@@ -131,28 +143,30 @@ class MachineNode(Node):
     name: str
     path: str = strawberry.field(description="plant/line/machine")
 
-    @strawberry.field(graphql_type=JSON)
+    @strawberry.field(graphql_type=JSON, metadata=OF_CATALOG)
     @staticmethod
     def attributes(root: Parent[Machine]) -> Mapping[str, object]:
         return root.attributes
 
-    @strawberry.field(graphql_type=PlantNode)
+    @strawberry.field(graphql_type=PlantNode, metadata=OF_CATALOG)
     @staticmethod
     def plant(root: Parent[Machine], info: Info) -> Awaitable[Plant | None]:
         return info.context.loaders.plant_by_id.load(root.plant_id)
 
-    @strawberry.field(graphql_type=LineNode | None)
+    @strawberry.field(graphql_type=LineNode | None, metadata=OF_CATALOG)
     @staticmethod
     def line(root: Parent[Machine], info: Info) -> Awaitable[Line | None]:
         return info.context.loaders.line_by_id.load(root.line_id)
 
-    @strawberry.field(graphql_type=MachineTypeType | None)
+    @strawberry.field(graphql_type=MachineTypeType | None, metadata=OF_CATALOG)
     @staticmethod
     async def type(root: Parent[Machine], info: Info) -> MachineType | None:
         return await info.context.loaders.machine_type_by_id.load(root.type_id) if root.type_id else None
 
     @strawberry.field(
-        graphql_type=list[SeriesType], description="All metrics of the machine, or the named ones, by metric name."
+        graphql_type=list[SeriesType],
+        description="All metrics of the machine, or the named ones, by metric name.",
+        metadata=OF_CATALOG,
     )
     @staticmethod
     async def series(root: Parent[Machine], info: Info, metrics: list[str] | None = None) -> list[Series]:

@@ -1,7 +1,8 @@
 """What a request carries: who asks, when it was asked, and the loaders that gather its keys."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeVar
 
 import strawberry
@@ -10,13 +11,13 @@ from strawberry.dataloader import DataLoader
 from app.change.counters import CounterChange
 from app.domain.model import LineId
 from app.domain.spans import Span
-from app.errors import TooSlow
 from app.read.aligned import AlignedSeries, aligned
 from app.read.asking import Asking
 from app.read.counters import CounterReader
 from app.read.curves import CurveReader
 from app.read.kpis import KpiReader
 from app.read.plants import PlantReader
+from app.read.remembered import Answers
 from app.read.steps import StepReader
 
 Key = TypeVar("Key")
@@ -27,11 +28,14 @@ def _loader(read: Callable[[list[Key]], Awaitable[Sequence[Value | BaseException
     async def answered(keys: list[Key]) -> Sequence[Value | BaseException]:
         try:
             return await read(keys)
-        except asyncio.CancelledError as error:
-            # Otherwise those who wait for a key would wait for ever: a loader hands on exceptions, and this is none.
-            raise TooSlow("The request was over before this was read.") from error
+        except asyncio.CancelledError:
+            # Those who wait for a key would wait for ever: a loader hands on exceptions, and this is none.
+            for future in filter(None, map(loader.cache_map.get, keys)):
+                future.cancel()
+            raise
 
-    return DataLoader(answered)
+    loader = DataLoader(answered)
+    return loader
 
 
 class Loaders:
@@ -54,7 +58,7 @@ class Loaders:
         self.series_by_id = _loader(plants.series_by_id)
         self.series_by_machine = _loader(plants.series_by_machine)
         self.labels_by_series = _loader(plants.labels_by_series)
-        self.latest_by_series = _loader(plants.latest_by_series)
+        self.latest_by_group = _loader(plants.latest_by_group)
         self.plot_by_key = _loader(curves.plots)
         self.buckets_by_key = _loader(steps.buckets)
         self.counter_events_by_key = _loader(counters.events)
@@ -69,9 +73,18 @@ class Loaders:
 
 
 class Context:
-    """`now` is taken once a request: every part of an answer sees the same."""
+    """`now` is taken once a request: every part of an answer sees the same. `variables` are as they were sent."""
 
-    def __init__(self, asking: Asking, changes: CounterChange) -> None:
+    def __init__(
+        self,
+        asking: Asking,
+        changes: CounterChange,
+        variables: Mapping[str, object] = MappingProxyType({}),
+        outlines: object = None,
+    ) -> None:
+        self._moment = asking.moment
+        self.variables = variables
+        self.outlines = outlines
         self.viewer = asking.viewer
         self.now = asking.now
         self.plants = asking.plants
@@ -79,6 +92,14 @@ class Context:
         self.kpis = asking.kpis
         self.loaders = Loaders(asking.plants, asking.curves, asking.steps, asking.counters, asking.kpis)
         self.changes = changes
+
+    @property
+    def has_seen_catalog(self) -> bool:
+        return self._moment.seen
+
+    async def catalog(self) -> Answers:
+        """What is known of the catalog as this request has found it."""
+        return await self._moment.catalog()
 
 
 Info = strawberry.Info[Context, None]

@@ -64,6 +64,7 @@ HERE: Mapping[str, str] = MappingProxyType({
     "CounterVerdict.BASE": "It began again from another base than zero.",
     "CounterVerdict.NOT_A_RESET": "The counter really went back.",
     "CounterVerdict.REPLACED": "A new device counts; its first value is nothing that was produced.",
+    "Derivation.formula": "As the model file has it.",
     "Fill.LINEAR": "The averages of empty buckets lie on the line between their neighbours'.",
     "Fill.NONE": "Empty buckets are left out.",
     "Fill.NULLS": "Empty buckets are there, with null.",

@@ -5,10 +5,10 @@ from typing import Any
 from graphql import GraphQLError
 from graphql.execution import Executor
 
-from schema.breadth import BreadthFirst
+from schema.outlines import Outlined
 
 
-class Unsuggesting(BreadthFirst):
+class Unsuggesting(Outlined):
     """For `strawberry.Schema(execution_context_class=...)`; wrong variables are otherwise told of names alike."""
 
     @classmethod

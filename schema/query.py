@@ -14,43 +14,44 @@ from schema.context import Info, Loaders
 from schema.ids import Identified, NodeId, read_id
 from schema.inputs import MachineFilterInput
 from schema.kpis import KpiDefinitionType
+from schema.lasting import OF_CATALOG
 from schema.series import SeriesNode
 
 
 @strawberry.type(description="Everything starts here.")
 class Query:
-    @strawberry.field(graphql_type=Node | None)
+    @strawberry.field(graphql_type=Node | None, metadata=OF_CATALOG)
     @staticmethod
     def node(info: Info, id: strawberry.ID) -> Awaitable[Identified | None]:
         return load_node(info.context.loaders, read_id(id))
 
-    @strawberry.field(graphql_type=list[Node | None])
+    @strawberry.field(graphql_type=list[Node | None], metadata=OF_CATALOG)
     @staticmethod
     def nodes(info: Info, ids: list[strawberry.ID]) -> Awaitable[list[Identified | None]]:
         asked = [read_id(each) for each in ids]
         return asyncio.gather(*(load_node(info.context.loaders, each) for each in asked))
 
-    @strawberry.field(graphql_type=PlantNode | None)
+    @strawberry.field(graphql_type=PlantNode | None, metadata=OF_CATALOG)
     @staticmethod
     def plant(info: Info, code: str) -> Awaitable[Plant | None]:
         return info.context.loaders.plant_by_code.load(code)
 
-    @strawberry.field(graphql_type=PlantConnection)
+    @strawberry.field(graphql_type=PlantConnection, metadata=OF_CATALOG)
     @staticmethod
     def plants(info: Info, first: int | None = 50, after: str | None = None) -> Awaitable[Page[Plant]]:
         return info.context.pages.plants(first, after)
 
-    @strawberry.field(graphql_type=LineNode | None, description="By path: plant/line.")
+    @strawberry.field(graphql_type=LineNode | None, description="By path: plant/line.", metadata=OF_CATALOG)
     @staticmethod
     def line(info: Info, path: str) -> Awaitable[Line | None]:
         return info.context.loaders.line_by_path.load(path)
 
-    @strawberry.field(graphql_type=MachineNode | None, description="By path: plant/line/machine.")
+    @strawberry.field(graphql_type=MachineNode | None, description="By path: plant/line/machine.", metadata=OF_CATALOG)
     @staticmethod
     def machine(info: Info, path: str) -> Awaitable[Machine | None]:
         return info.context.loaders.machine_by_path.load(path)
 
-    @strawberry.field(graphql_type=MachineConnection)
+    @strawberry.field(graphql_type=MachineConnection, metadata=OF_CATALOG)
     @staticmethod
     def machines(
         info: Info,
@@ -60,7 +61,7 @@ class Query:
     ) -> Awaitable[Page[Machine]]:
         return info.context.pages.machines((filter or MachineFilterInput()).wanted(), first, after)
 
-    @strawberry.field(graphql_type=list[MetricType], description="All metrics, by name.")
+    @strawberry.field(graphql_type=list[MetricType], description="All metrics, by name.", metadata=OF_CATALOG)
     @staticmethod
     def metrics(info: Info) -> Awaitable[list[Metric]]:
         return info.context.plants.metrics()
@@ -70,7 +71,11 @@ class Query:
     def kpis(info: Info) -> Awaitable[list[KpiDefinition]]:
         return info.context.kpis.definitions()
 
-    @strawberry.field(graphql_type=list[SeriesNode | None], description="Series by id, answered in the order asked.")
+    @strawberry.field(
+        graphql_type=list[SeriesNode | None],
+        description="Series by id, answered in the order asked.",
+        metadata=OF_CATALOG,
+    )
     @staticmethod
     def series(info: Info, ids: list[strawberry.ID]) -> Awaitable[list[Series | None]]:
         return info.context.loaders.series_by_id.load_many([SeriesId(read_id(each, "series").number) for each in ids])

@@ -1,6 +1,6 @@
 """Series and their readings: latest, plots, buckets and the readings themselves."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -12,15 +12,18 @@ from app.domain.calendar import CalendarStep
 from app.domain.filling import Fill
 from app.domain.finality import Finality
 from app.domain.model import Label, Machine, Reading, Series
-from app.domain.quality import Quality, quality_of
+from app.domain.quality import Quality
 from app.read.columns import Buckets, Plot, Readings
 from app.read.counters import CounterEvent, EventKey
 from app.read.curves import PlotKey, asked_page
+from app.read.plants import LatestKey
 from app.read.steps import COUNTED, INCREASE, MEAN, REVISIONS, BucketKey
+from schema.breadth import MANY
 from schema.catalog import MachineNode, MetricType, Node
 from schema.context import Info
 from schema.counters import CounterEventType
 from schema.inputs import RangeInput
+from schema.lasting import OF_CATALOG
 from schema.selecting import selected
 
 strawberry.enum(Quality, description="The class of an OPC UA status code.")
@@ -60,16 +63,8 @@ class ReadingType:
     time: datetime
     value: float | None
     text: str | None = strawberry.field(description="The label of the value, where the series has labels.")
-
-    @strawberry.field(graphql_type=Quality)
-    @staticmethod
-    def quality(root: Parent[Reading]) -> Quality:
-        return quality_of(root.status)
-
-    @strawberry.field(description="The full 32-bit OPC UA status code.")
-    @staticmethod
-    def status(root: Parent[Reading]) -> float:
-        return root.status
+    quality: Quality
+    status: float = strawberry.field(description="The full 32-bit OPC UA status code.")
 
 
 @strawberry.type(
@@ -121,19 +116,24 @@ class ReadingsType:
     has_next_page: bool
 
 
+def latest_of(root: Sequence[Series], info: Info) -> Awaitable[list[Reading | None]]:
+    return info.context.loaders.latest_by_group.load(LatestKey(tuple(root), "text" in selected(info)))
+
+
 @strawberry.type(name="Series", description="One metric on one machine, or a source tag that is not mapped yet.")
 class SeriesNode(Node):
     source: str = strawberry.field(description="The tag as its source names it.")
     metric: MetricType | None
     unmapped_reason: str | None = strawberry.field(description="Why the series belongs to no machine.")
 
-    @strawberry.field(graphql_type=MachineNode | None)
+    @strawberry.field(graphql_type=MachineNode | None, metadata=OF_CATALOG)
     @staticmethod
     async def machine(root: Parent[Series], info: Info) -> Machine | None:
         return await info.context.loaders.machine_by_id.load(root.machine_id) if root.machine_id else None
 
     @strawberry.field(
-        description="In which values are answered: the metric's, where the source's converts to it, else the source's."
+        description="In which values are answered: the metric's, where the source's converts to it, else the source's.",
+        metadata=OF_CATALOG,
     )
     @staticmethod
     def unit(root: Parent[Series]) -> str | None:
@@ -144,10 +144,10 @@ class SeriesNode(Node):
     def labels(root: Parent[Series], info: Info) -> Awaitable[list[Label]]:
         return info.context.loaders.labels_by_series.load(root.id)
 
-    @strawberry.field(graphql_type=ReadingType | None)
+    @strawberry.field(graphql_type=ReadingType | None, metadata={MANY: latest_of})
     @staticmethod
-    def latest(root: Parent[Series], info: Info) -> Awaitable[Reading | None]:
-        return info.context.loaders.latest_by_series.load(root)
+    async def latest(root: Parent[Series], info: Info) -> Reading | None:
+        return (await latest_of([root], info))[0]
 
     @strawberry.field(
         graphql_type=PlotType,

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -35,17 +35,23 @@ class Log:
 
     async def answered(self, query: str, **variables: object) -> tuple[Any, list[str]]:
         """The whole answer too."""
-        begins = await self._mark()
-        answer = await self._asker.answer(query, **variables)
-        ends = await self._mark()
+        return await self.during(self._asker.answer(query, **variables))
+
+    async def during(self, work: Awaitable[Any], *, forgotten: bool = True) -> tuple[Any, list[str]]:
+        """What some work gives, and its statements; what is remembered of the catalog from before is `forgotten`."""
+        begins = await self._mark(forgotten=forgotten)
+        answer = await work
+        ends = await self._mark(forgotten=False)
         between = self._path.read_text(encoding="utf-8", errors="replace").split(begins)[1].split(ends)[0]
         found = [match[1] for match in LOGGED.finditer(between)]
         return answer, [text for text in found[:-1] if not PLUMBING.match(text)]
 
-    async def _mark(self) -> str:
+    async def _mark(self, *, forgotten: bool) -> str:
         self._marks += 1
         mark = f"mark {id(self)} {self._marks} ends"
         async with self._asker.house.database.begin() as transaction:
+            if forgotten:
+                await transaction.execute(sa.text("UPDATE catalog_version SET version = version + 1"))
             await transaction.execute(sa.text(f"/* {mark} */ SELECT 1"))
         for _ in range(200):
             if mark in self._path.read_text(encoding="utf-8", errors="replace"):

@@ -14,6 +14,8 @@ from app.domain.plant_model import Fields, Noun, Path, PlantModel
 
 T = TypeVar("T")
 
+_LISTS = ("plants", "machine_types", "metrics", "kpis", "derived")
+
 _Spot = tuple[Noun, Path, str, object]
 _Written = Mapping[str, Node]
 
@@ -35,7 +37,7 @@ def read_document(text: str, name: str) -> Document:
     """ModelInvalid, with every fault that the file has by itself, where no store could take it."""
     faults = Faults(name)
     reading = _Reading(faults)
-    written = reading.keyed(read_yaml(text, name), "The model", ("plants", "machine_types", "metrics", "kpis"))
+    written = reading.keyed(read_yaml(text, name), "The model", _LISTS)
     for key, node in written.items():
         reading.entries(key, node, ())
     faults.settle()

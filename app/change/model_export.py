@@ -16,7 +16,9 @@ from app.domain.plant_model import Noun, Path, PlantModel, defaults, number
 
 _TAG = "tag:yaml.org,2002:"
 _INLINE = ("attributes", "labels")
-_NOUNS = (Noun.PLANT, Noun.LINE, Noun.MACHINE, Noun.MACHINE_TYPE, Noun.METRIC, Noun.KPI)
+_NOUNS = (Noun.PLANT, Noun.LINE, Noun.MACHINE, Noun.MACHINE_TYPE, Noun.METRIC, Noun.KPI, Noun.DERIVED)
+
+_NAMED = {"machine_types": Noun.MACHINE_TYPE, "metrics": Noun.METRIC, "kpis": Noun.KPI, "derived": Noun.DERIVED}
 
 Entry = dict[str, object]
 
@@ -41,17 +43,17 @@ def document_text(model: PlantModel) -> str:
         {"code": path[0]} | _said(model, Noun.PLANT, path) | ({"lines": lines[path]} if path in lines else {})
         for path in model.of(Noun.PLANT)
     ]
-    types = [{"name": path[0]} | _said(model, Noun.MACHINE_TYPE, path) for path in model.of(Noun.MACHINE_TYPE)]
-    metrics = [{"name": path[0]} | _said(model, Noun.METRIC, path) for path in model.of(Noun.METRIC)]
-    kpis = [{"name": path[0]} | _said(model, Noun.KPI, path) for path in model.of(Noun.KPI)]
-    parts = {"plants": plants, "machine_types": types, "metrics": metrics, "kpis": kpis}
+    named = {
+        key: [{"name": path[0]} | _said(model, noun, path) for path in model.of(noun)] for key, noun in _NAMED.items()
+    }
+    parts = {"plants": plants, **named}
     document = {key: entries for key, entries in parts.items() if entries} or {"plants": []}
     return str(yaml.serialize(_node(document), Dumper=_Dumper, allow_unicode=True, width=120))
 
 
 def contents_of(model: PlantModel) -> str:
     """What a document of the whole model holds, in numbers: 1 plant, 3 lines and so on."""
-    counts = [(len(model.of(noun)), noun.value) for noun in _NOUNS]
+    counts = [(len(model.of(noun)), noun.value) for noun in _NOUNS if noun is not Noun.DERIVED or model.of(noun)]
     return ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts)
 
 

@@ -3,10 +3,13 @@
 from itertools import chain
 from typing import NamedTuple
 
+from app.change.derived_notes import derived_notes
 from app.change.faults import Faults
 from app.change.model_document import read_document
 from app.change.model_export import contents_of, document_text
 from app.change.unit_notes import unit_notes
+from app.domain.derived import Link
+from app.domain.derived_conflicts import derived_after, derived_conflicts
 from app.domain.kpi_conflicts import kpi_conflicts
 from app.domain.model_conflicts import conflicts
 from app.domain.new_counters import new_counters
@@ -54,13 +57,16 @@ class ModelFile:
             found = changes(stored, document.model, self._time_zone)
             faults = Faults(name)
             learnt = await catalog.learnt_labels()
-            for conflict in chain(conflicts(stored, found, learnt), kpi_conflicts(stored, found)):
+            wrong = conflicts(stored, found, learnt), derived_conflicts(stored, found), kpi_conflicts(stored, found)
+            for conflict in chain(*wrong):
                 place = document.place(conflict.noun, conflict.path, conflict.field, conflict.item)
                 faults.add(place, conflict.sentence, conflict.remedy)
             faults.settle()
             counters = await catalog.to_be_scanned(new_counters(found))
             await catalog.write(found)
+            links = {name: made for name, made in derived_after(stored, found).items() if isinstance(made, Link)}
+            await catalog.tell_in({name: made.kpi.unit for name, made in links.items()})
         return Outcome(
             [sentence for change in found for sentence in change.sentences],
-            [*unit_notes(document, found, name), *(counter.sentence for counter in counters)],
+            [*unit_notes(document, found, name), *(counter.sentence for counter in counters), *derived_notes(found)],
         )

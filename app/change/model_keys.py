@@ -64,6 +64,7 @@ def entry_kinds() -> dict[str, EntryKind]:
         "formula": values.text(LONGEST_FORMULA),
         "unit": values.or_nothing(name),
     }
+    derived = kpi | {"every": values.step}
     return {
         "plants": EntryKind(Noun.PLANT, "code", values.code, named | plant, "lines"),
         "lines": EntryKind(Noun.LINE, "code", values.code, named, "machines"),
@@ -71,4 +72,5 @@ def entry_kinds() -> dict[str, EntryKind]:
         "machine_types": EntryKind(Noun.MACHINE_TYPE, "name", name, {}, "metrics"),
         "metrics": EntryKind(Noun.METRIC, "name", metric_name, metric, "labels"),
         "kpis": EntryKind(Noun.KPI, "name", name, kpi),
+        "derived": EntryKind(Noun.DERIVED, "name", name, derived),
     }

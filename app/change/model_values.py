@@ -27,6 +27,7 @@ class Reader(Protocol[T_co]):
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
 _CODE = re.compile(r"-?(0|[1-9][0-9]{0,9})\Z")
 _HOURS = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])\Z")
+_DAY = timedelta(days=1)
 _LONGEST_TIME = timedelta(days=36_525)
 
 
@@ -120,6 +121,15 @@ def duration(*, zero: bool) -> Reader[timedelta]:
         return found
 
     return read
+
+
+def step(node: Node) -> timedelta:
+    """A duration of whole minutes of which some make a day."""
+    found = duration(zero=False)(node)
+    if found % timedelta(minutes=1) or _DAY % found:
+        sentence = f"is {shown(scalar(node).text)}: a day cannot be cut into such steps of whole minutes."
+        raise Wrong(node.place, sentence, "Write for example PT1M, PT5M, PT15M, PT1H or P1D.")
+    return found
 
 
 def number(*, zero: bool) -> Reader[float]:

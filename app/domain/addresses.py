@@ -7,6 +7,8 @@ from typing import NamedTuple
 CODE = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 LONGEST_SOURCE = 1_000
 """Characters; a longer one does not fit the index on it."""
+OWN = "linegraph:"
+"""How the names of series begin that are made here: nobody else's may."""
 
 _MAPPING_TAGS = ("plant", "line", "machine")
 
@@ -75,14 +77,22 @@ def series_key(measurement: str, tags: Iterable[tuple[str, str]], field: str, *,
 
 
 def checked_source(source: str) -> str:
-    """The source itself; ValueError with the reason where it is empty, too long, or cannot be kept as text."""
+    """The source itself; ValueError with the reason where it is empty, too long, cannot be kept as text, or says that
+    it is one of our own."""
     if not source:
         raise ValueError("a source needs a name")
+    if source.startswith(OWN):
+        raise ValueError(f"a name that begins with {OWN} is that of a series that is made here")
     if len(source.encode("utf-8", "surrogatepass")) > LONGEST_SOURCE:
         raise ValueError(f"the name of the series is longer than {LONGEST_SOURCE} bytes")
     if "\x00" in source:
         raise ValueError("the name of the series holds a NUL character")
     return source
+
+
+def derived_key(address: Address) -> SeriesKey:
+    """The series that the worker keeps for a derived metric of a machine."""
+    return SeriesKey(f"{OWN}derived {'/'.join(address[:3])} {address.metric}", address)
 
 
 def _escaped(text: str, characters: str) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from app.domain.calendar import CalendarStep
 from app.domain.instants import microseconds, width
+from app.domain.model import SeriesId
 from app.domain.spans import Span
 from app.errors import BadInput
 
@@ -72,12 +73,14 @@ def _none(_: int) -> int:
 class Bill(NamedTuple):
     """What fields of one kind would touch, and the points (entries of columns) that they would answer: `rows` and
     `points` by how much coarser they are answered than wanted, from 0 to `coarsest`. `hint` says how to ask for less,
-    given what is left for them of what there is too much of; there are never more points than rows."""
+    given what is left for them of what there is too much of; there are never more points than rows. Both are asked for
+    when it is known how many readings there are of these `series`."""
 
     rows: Callable[[int], int]
     hint: Callable[[int], str]
     coarsest: int = 0
     points: Callable[[int], int] = _none
+    series: Sequence[SeriesId] = ()
 
 
 @dataclass(slots=True)

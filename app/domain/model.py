@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 from enum import Enum
 from typing import NamedTuple, NewType
 
+from app.domain.quality import Quality, quality_of
 from app.domain.units import Shown, conversion, settled
 from app.errors import BadInput
 
@@ -78,8 +79,19 @@ class MachineType:
 
 
 @dataclass(frozen=True, slots=True)
+class Derivation:
+    """How the worker makes the readings of a derived metric: one a step, at its start."""
+
+    formula: str
+    every: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Metric:
-    """A definition. `unit` is a UCUM code; readings are `interval` apart, and silent for longer than `gap` in a gap."""
+    """A definition. `unit` is a UCUM code; readings are `interval` apart, and silent for longer than `gap` in a gap.
+
+    A derived metric has a `formula`; `formula_unit` is the unit in which it is to be told, None for its own.
+    """
 
     id: MetricId
     name: str
@@ -91,6 +103,13 @@ class Metric:
     dip_tolerance: float
     modulus: float | None
     description: str | None
+    formula: str | None = None
+    formula_unit: str | None = None
+
+    @property
+    def derived(self) -> Derivation | None:
+        """None for a metric whose readings are sent."""
+        return None if self.formula is None or self.interval is None else Derivation(self.formula, self.interval)
 
 
 class PlantCalendar(NamedTuple):
@@ -113,8 +132,6 @@ class Series:
     plant_id: PlantId | None
     unmapped_reason: str | None
     unit: str | None
-    received: int = 0
-    """Readings that are stored of it."""
     calendar: PlantCalendar = PlantCalendar()
 
     def __hash__(self) -> int:
@@ -153,11 +170,14 @@ class Label:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """Value and quality at an event time; `status` is the full OPC UA code, `text` the label of the value."""
 
     time: datetime
     value: float | None
     status: int
     text: str | None = None
+
+    @property
+    def quality(self) -> Quality:
+        return quality_of(self.status)

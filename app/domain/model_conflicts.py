@@ -27,8 +27,9 @@ def conflicts(stored: PlantModel, changes: Sequence[Change], learnt: Learnt) -> 
     """Everything in the changes that cannot be."""
     names = {
         noun: [path[0] for path in chain(stored.of(noun), (change.path for change in changes if change.noun is noun))]
-        for noun in (Noun.METRIC, Noun.MACHINE_TYPE)
+        for noun in (Noun.METRIC, Noun.DERIVED, Noun.MACHINE_TYPE)
     }
+    names[Noun.METRIC] += names.pop(Noun.DERIVED)
     known = {noun: set(found) for noun, found in names.items()}
     for change in changes:
         match change.noun:

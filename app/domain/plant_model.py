@@ -12,7 +12,7 @@ import isodate
 from app.domain.model import MetricKind
 
 Path = tuple[str, ...]
-"""Codes from the plant down, or the one name of a metric, KPI or machine type."""
+"""Codes from the plant down, or the one name of a metric, be it derived or not, a KPI or a machine type."""
 
 Fields = Mapping[str, Any]
 """What is said of one thing, by name. In a document, a name that is absent is left as it is in the store.
@@ -22,11 +22,16 @@ Fields that only ever grow: `attributes` and `labels` (mappings), `metrics` of a
 """
 
 
+USUAL_STEP = timedelta(minutes=1)
+"""How far apart derived readings are, where nobody says otherwise."""
+
+
 class Noun(Enum):
     """What a model consists of, in the order in which one needs the other."""
 
     METRIC = "metric"
     KPI = "KPI"
+    DERIVED = "derived metric"
     MACHINE_TYPE = "machine type"
     PLANT = "plant"
     LINE = "line"
@@ -92,6 +97,8 @@ def defaults(noun: Noun, path: Path, time_zone: str = "UTC") -> Fields:
             return {"metrics": frozenset()}
         case Noun.KPI:
             return {"display_name": name, "description": None, "formula": "", "unit": None}
+        case Noun.DERIVED:
+            return {"display_name": name, "description": None, "formula": "", "every": USUAL_STEP, "unit": None}
         case Noun.METRIC:
             nothing = dict.fromkeys(("description", "unit"))
             limits = {"interval": None, "gap": None, "dip_tolerance": 0.0, "modulus": None}

@@ -25,9 +25,12 @@ class Quality(Enum):
     BAD = 2
 
 
+_CLASSES = tuple(Quality)
+
+
 def quality_of(status: int) -> Quality:
     """The class of an unsigned status code."""
-    return Quality(min(status >> 30, 2))
+    return _CLASSES[min(status >> 30, 2)]
 
 
 def signed(statuses: NDArray[np.uint32]) -> NDArray[np.int32]:

@@ -99,7 +99,12 @@ def plan_buckets(asked: Span, width: int, freshness: Freshness) -> Plan:
 
 def on_grid(asked: Span, width: int) -> Span:
     """From the start of the first step that overlaps the range to the end of the last."""
-    return Span(ORIGIN + (asked.start - ORIGIN) // width * width, ORIGIN - (ORIGIN - asked.end) // width * width)
+    return Span(on_step(asked.start, width), ORIGIN - (ORIGIN - asked.end) // width * width)
+
+
+def on_step(at: int, width: int) -> int:
+    """Where the step begins that holds an instant."""
+    return ORIGIN + (at - ORIGIN) // width * width
 
 
 def check_kept(source: str, start: int, freshness: Freshness) -> None:

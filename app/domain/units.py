@@ -97,6 +97,7 @@ def conversion(source: str, target: str) -> Conversion:
     )
 
 
+@lru_cache(maxsize=REMEMBERED)
 def settled(source: str | None, metric: str | None) -> Shown:
     """The metric's unit where the source's converts to it, else the source's; a source that states none is taken to be
     in the metric's."""

@@ -13,6 +13,11 @@ from app.store.policies import PolicyStore
 from app.store.state import StateReader
 from app.store.tiers import TierKeeper
 
+SOONER = 10
+"""Turns in the time of one, at most, while readings come that the tiers have passed."""
+RESTS = 2
+"""Seconds of rest for each second of such turns: at most a third of a processor refreshes."""
+
 
 class Freshener:
     """The worker's turns."""
@@ -38,19 +43,34 @@ class Freshener:
         """Until it is cancelled; a failure is noticed and tried again at the next turn."""
         while True:
             try:
-                await self.turn()
+                started = time.monotonic()
+                if await self.turn():
+                    await self._rest(every.total_seconds(), time.monotonic() - started)
+                    continue
             except StoreUnavailable as error:
                 self._observer.store_lost("freshness", error)
             except Exception as error:
                 self._observer.failed("freshness", error)
             await asyncio.sleep(every.total_seconds())
 
-    async def turn(self) -> None:
-        """Refreshes up to now less the lag, then carries out the policies; StoreUnavailable where the database goes."""
+    async def turn(self) -> bool:
+        """Refreshes up to now less the lag, then carries out the policies; whether nothing was left undone.
+        StoreUnavailable where the database goes."""
         now = datetime.now(UTC)
-        await self._do("refresh", self._refresh(now))
-        await self._do("policies", self._carry_out(now))
+        refreshed = await self._do("refresh", self._refresh(now))
+        carried_out = await self._do("policies", self._carry_out(now))
         self._observer.stands(await self._states.state(), now)
+        return refreshed and carried_out
+
+    async def _rest(self, longest: float, worked: float) -> None:
+        """Until the next turn, which comes sooner where readings have been noted: but not at once, and not before the
+        worker has rested longer than it has worked."""
+        pause = max(longest / SOONER, RESTS * worked)
+        until = time.monotonic() + longest
+        while (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(pause, left))
+            if (await self._keeper.freshness()).touched:
+                return
 
     async def _refresh(self, now: datetime) -> tuple[list[str], list[str]]:
         advance = await self._keeper.advance(microseconds(now - self._lag))
@@ -59,8 +79,8 @@ class Freshener:
     async def _carry_out(self, now: datetime) -> tuple[list[str], list[str]]:
         return await self._policies.carry_out(now), []
 
-    async def _do(self, job: str, work: Awaitable[tuple[list[str], list[str]]]) -> None:
-        """One job: what it did and its errors are kept in the store, and noticed."""
+    async def _do(self, job: str, work: Awaitable[tuple[list[str], list[str]]]) -> bool:
+        """One job: what it did and its errors are kept in the store, and noticed; whether there were none."""
         started = time.monotonic()
         try:
             did, errors = await work
@@ -74,3 +94,5 @@ class Freshener:
         except Exception as error:
             self._observer.failed(job, error)
             await self._jobs.failed(job, str(error))
+            return False
+        return not errors

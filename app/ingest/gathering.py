@@ -10,7 +10,8 @@ from app.observe import Observer
 from app.store.arrivals import RowsGone
 
 WRITERS = 3
-"""While one commit waits for the disk, the next is copied: 0.38 of a plain COPY with one, 0.45 with three or four."""
+"""While one commit waits for the disk, the next is copied: 0.49 of a plain COPY with one, 0.70 with three, 0.65 with
+four."""
 
 ROWS_A_COMMIT = 50_000
 """Beyond, a commit gains nothing and its waiters wait longer."""

@@ -1,5 +1,6 @@
 """Imports files: a commit a part, and a final account of what was stored, repeated and refused."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -15,7 +16,7 @@ from app.errors import BadInput
 from app.ingest.commit import Committer
 from app.ingest.delivery import NAMED_IN_REPLY, Delivery
 from app.ingest.intake import Acceptance
-from app.sources.csv_file import CsvFormat, read
+from app.sources.csv_file import CsvFormat, Part, read
 from app.store.registration import Registration
 
 OPERATOR = Viewer("import", Role.ADMIN)
@@ -128,7 +129,7 @@ class Import:
         for path in self._files:
             done = 0
             limits = self._acceptance.limits(datetime.now(UTC))
-            for part in read(path, self._form, limits):
+            async for part in _read_ahead(read(path, self._form, limits)):
                 delivery = Delivery(
                     self._committer, self._commit, source=path.name, viewer=OPERATOR, new_chunks=EVERY_CHUNK
                 )
@@ -167,6 +168,17 @@ class Import:
                     f"The unit {unit!r} of {name} is no UCUM code: values are answered in it, and in no other."
                     f" {remedy(unit)}"
                 )
+
+
+async def _read_ahead(parts: Iterator[Part]) -> AsyncIterator[Part]:
+    """Parts in their order, each read in a thread while the one before it is stored."""
+    coming = asyncio.create_task(asyncio.to_thread(next, parts, None))
+    try:
+        while (part := await coming) is not None:
+            coming = asyncio.create_task(asyncio.to_thread(next, parts, None))
+            yield part
+    finally:
+        await asyncio.wait([coming])
 
 
 def _in_another_unit(what: str, held: str, unit: str) -> BadInput:

@@ -14,6 +14,7 @@ from app.read.kpis import KpiReader
 from app.read.moment import Moment
 from app.read.pages import PageReader
 from app.read.plants import PlantReader
+from app.read.remembered import Remembered
 from app.read.space import Space
 from app.read.steps import StepReader
 from app.store.buckets import BucketReader
@@ -72,6 +73,7 @@ class RequestReader:
         self._events = CounterEvents(database)
         self._revisions = RevisionReader(database)
         self._tiers = TierKeeper(database)
+        self._remembered = Remembered()
         self._rows = rows
         self._points = points
         self._space = Space(2 * points)
@@ -82,8 +84,8 @@ class RequestReader:
         scope = viewer.plant_id
         rows, tally = min(self._rows, self._by_role.get(viewer.role, self._rows)), Tally()
         budget = Budget(rows, self._points)
-        moment = Moment(self._tiers, budget, microseconds(now), tally, self._space)
-        plants = PlantReader(self._catalog, self._series, scope)
+        moment = Moment(self._tiers, self._series, self._remembered, budget, microseconds(now), tally, self._space)
+        plants = PlantReader(self._catalog, self._series, scope, moment.catalog)
         steps = StepReader(self._buckets, self._calendars, self._last_values, self._events, self._revisions, moment)
         return Asking(
             viewer,
@@ -92,7 +94,7 @@ class RequestReader:
             tally,
             moment,
             plants,
-            PageReader(self._catalog, self._series, scope),
+            PageReader(self._catalog, self._series, scope, moment.catalog),
             CurveReader(self._buckets, self._raw, moment),
             steps,
             CounterReader(self._events, moment),

@@ -51,8 +51,12 @@ class CounterReader:
         """In key order, each in the order of time; none for what is no counter. BadInput for more than one answer may
         have."""
         fresh = await self._moment.fresh()
-        rows = sum(_price(key, fresh) for key in keys)
-        await self._moment.pay(Bill(lambda _: rows, lambda _: "Ask for a shorter range or fewer series."))
+        series = [key.series.id for key in keys]
+
+        def rows(_: int) -> int:
+            return sum(min(_price(key, fresh), self._moment.received(key.series.id)) for key in keys)
+
+        await self._moment.pay(Bill(rows, lambda _: "Ask for a shorter range or fewer series.", series=series))
         groups: dict[Span, list[Series]] = defaultdict(list)
         for key in keys:
             groups[key.asked].append(key.series)
@@ -70,7 +74,7 @@ def _price(key: EventKey, fresh: Freshness) -> int:
         return 0
     stale = merged([*fresh.touched, Span(fresh.watermark, max(fresh.watermark, key.asked.end))])
     looked_at = sum(span.end - span.start for span in overlapping(stale, *key.asked))
-    return min(looked_at // max(width(metric.interval or timedelta(seconds=1)), 1), key.series.received)
+    return looked_at // max(width(metric.interval or timedelta(seconds=1)), 1)
 
 
 def _listed(drops: Drops | None, conversion: Conversion) -> list[CounterEvent]:

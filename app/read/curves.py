@@ -70,7 +70,7 @@ class CurveReader:
 
     async def plots(self, keys: Sequence[PlotKey]) -> list[Plot]:
         """The curve of every key, in key order; from a coarser tier where the request would cost too much."""
-        fresh = await self._moment.fresh()
+        fresh, received = await self._moment.fresh(), self._moment.received
 
         @cache
         def plan_of(asked: Span, points: int, coarser: int) -> Plan:
@@ -78,16 +78,22 @@ class CurveReader:
 
         def rows(coarser: int) -> int:
             return sum(
-                price(plan_of(key.asked, key.points, coarser), _interval(key.series), key.series.received)
+                price(plan_of(key.asked, key.points, coarser), _interval(key.series), received(key.series.id))
                 for key in keys
             )
 
         def points(coarser: int) -> int:
-            columns = sum(min(plan_of(key.asked, key.points, coarser).steps, key.series.received) for key in keys)
+            columns = sum(min(plan_of(key.asked, key.points, coarser).steps, received(key.series.id)) for key in keys)
             return columns * WEIGHT
 
         coarser = await self._moment.pay(
-            Bill(rows, lambda _: "Ask for a shorter range or fewer series.", len(TIERS), points)
+            Bill(
+                rows,
+                lambda _: "Ask for a shorter range or fewer series.",
+                len(TIERS),
+                points,
+                [key.series.id for key in keys],
+            )  # fmt: skip
         )
         plans = [plan_of(key.asked, key.points, coarser) for key in keys]
         found = await self._columns((plan, key.series.id, key.measures) for plan, key in zip(plans, keys, strict=True))
@@ -95,10 +101,12 @@ class CurveReader:
 
     async def pages(self, keys: Sequence[PageKey]) -> list[Readings]:
         """A page of readings of every key, in key order."""
-        rows = sum(min(key.size, key.series.received) for key in keys)
-        await self._moment.pay(
-            Bill(lambda _: rows, lambda _: "Ask for fewer readings with first:.", points=lambda _: rows)
-        )
+
+        def rows(_: int) -> int:
+            return sum(min(key.size, self._moment.received(key.series.id)) for key in keys)
+
+        series = [key.series.id for key in keys]
+        await self._moment.pay(Bill(rows, lambda _: "Ask for fewer readings with first:.", points=rows, series=series))
         groups: dict[tuple[int, int], list[PageKey]] = defaultdict(list)
         for key in keys:
             groups[key.end, key.size].append(key)

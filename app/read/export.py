@@ -143,13 +143,14 @@ class ExportReader:
     async def export(self, viewer: Viewer, wanted: Wanted, now: datetime) -> Export:
         """BadInput where it is of nothing, or of too much; NotFound for what is not there or not to be seen."""
         chosen = await selected(PlantReader(self._catalog, self._series, viewer.plant_id), wanted)
-        price = sum(_price(each.series, wanted.asked, microseconds(now)) for each in chosen)
+        received = await self._series.received([each.series.id for each in chosen])
+        price = sum(_price(each.series, wanted.asked, microseconds(now), received) for each in chosen)
         Budget(self._rows).charge([Bill(lambda _: price, lambda _: _LESS)])
         return Export(self._pages, chosen, wanted.asked)
 
 
-def _price(series: Series, asked: Span, now: int) -> int:
+def _price(series: Series, asked: Span, now: int, received: Mapping[SeriesId, int]) -> int:
     """Readings at the expected interval up to now (one a second where none is set), at most those received."""
     interval = series.metric.interval if series.metric else None
     length = max(min(asked.end, now) - asked.start, 0)
-    return min(length // max(width(interval or timedelta(seconds=1)), 1) + 1, series.received)
+    return min(length // max(width(interval or timedelta(seconds=1)), 1) + 1, received[series.id])

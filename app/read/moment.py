@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import Sequence
 
 from app.domain.asking import Bill, Budget
+from app.domain.model import SeriesId
 from app.domain.tiers import Freshness
+from app.read.remembered import Answers, Remembered
 from app.read.space import Space
+from app.store.series import SeriesCatalog
 from app.store.tally import Tally
-from app.store.tiers import TierKeeper
+from app.store.tiers import Present, TierKeeper
 
 QUIET_TURNS = 10
 """Turns of the event loop in which what was read of the catalog has led to all further questions: four were needed."""
@@ -16,12 +19,24 @@ QUIET_TURNS = 10
 class Moment:
     """Shared by all readers of a request; now: microseconds. What is answered takes up `space` until `over`."""
 
-    def __init__(self, tiers: TierKeeper, budget: Budget, now: int, tally: Tally, space: Space) -> None:
+    def __init__(
+        self,
+        tiers: TierKeeper,
+        series: SeriesCatalog,
+        remembered: Remembered,
+        budget: Budget,
+        now: int,
+        tally: Tally,
+        space: Space,
+    ) -> None:
         self._tiers = tiers
+        self._series = series
+        self._remembered = remembered
+        self._received: dict[SeriesId, int] = {}
         self._tally = tally
         self._space = space
         self._held = 0
-        self._freshness: asyncio.Task[Freshness] | None = None
+        self._present: asyncio.Task[Present] | None = None
         self._bills: list[Bill] = []
         self._payment: asyncio.Task[int] | None = None
         self._payments: list[asyncio.Task[int]] = []
@@ -30,9 +45,25 @@ class Moment:
 
     async def fresh(self) -> Freshness:
         """The state of the tiers, read once."""
-        if self._freshness is None:
-            self._freshness = asyncio.ensure_future(self._tiers.freshness())
-        return await self._freshness
+        return (await self._seen()).freshness
+
+    @property
+    def seen(self) -> bool:
+        """Whether the state of tiers and catalog was read."""
+        return self._present is not None
+
+    async def catalog(self) -> Answers:
+        """What is known of the catalog as it is now."""
+        return self._remembered.of((await self._seen()).catalog)
+
+    async def _seen(self) -> Present:
+        if self._present is None:
+            self._present = asyncio.ensure_future(self._tiers.present())
+        return await self._present
+
+    def received(self, series: SeriesId) -> int:
+        """How many readings there are of a series that is paid for."""
+        return self._received[series]
 
     async def pay(self, *bills: Bill) -> int:
         """How much coarser than wanted it must be. Returns when everything that the request asks for is priced, so that
@@ -49,6 +80,8 @@ class Moment:
         bills: Sequence[Bill] = self._bills
         self._bills, self._payment = [], None
         before = self.budget.points
+        if unknown := {series for bill in bills for series in bill.series} - self._received.keys():
+            self._received |= await self._series.received(list(unknown))
         coarser = self.budget.charge(bills)
         points = self.budget.points - before
         if before:

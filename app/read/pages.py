@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Generic, TypeVar
 
@@ -10,6 +11,7 @@ import msgspec
 from app.domain.asking import MachineFilter
 from app.domain.model import Machine, Plant, PlantId, Series
 from app.errors import BadInput
+from app.read.remembered import Answers
 from app.store.catalog import Catalog
 from app.store.series import SeriesCatalog
 
@@ -78,35 +80,54 @@ def page_size(first: int | None, largest: int = LARGEST_PAGE) -> int:
 
 
 class PageReader:
-    """Asks within `scope`: the one plant that the asker's token is bound to, or None for all."""
+    """Asks within `scope`: the one plant that the asker's token is bound to, or None for all. `known` is what the
+    catalog has answered before: first pages are asked for again and again."""
 
-    def __init__(self, catalog: Catalog, series: SeriesCatalog, scope: PlantId | None) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        series: SeriesCatalog,
+        scope: PlantId | None,
+        known: Callable[[], Awaitable[Answers]],
+    ) -> None:
         self._catalog = catalog
         self._series = series
         self._scope = scope
+        self._known = known
 
     async def plants(self, first: int | None, after: str | None) -> Page[Plant]:
         size, place = page_size(first), place_of(after, tuple[Code])
-        found = await self._catalog.plants(self._scope, place[0] if place else None, size + 1)
-        total = await self._catalog.plant_count(self._scope)
-        return _page([(cursor_of(plant.code), plant) for plant in found], size, after, total)
+        if place is not None:
+            return await self._plants(size, place)
+        return await (await self._known()).one(("plants", self._scope, size), lambda: self._plants(size, None))
 
     async def machines(self, wanted: MachineFilter, first: int | None, after: str | None) -> Page[Machine]:
         size, place = page_size(first), place_of(after, tuple[Path])
         if not _can_be_found(wanted.plant, wanted.line, wanted.type, wanted.search):
-            return _page([], size, after, 0)
+            return _page([], size, place, 0)
+        if place is not None or wanted != MachineFilter():
+            return await self._machines(wanted, size, place)
+        question = ("machines", self._scope, size)
+        return await (await self._known()).one(question, lambda: self._machines(wanted, size, None))
+
+    async def _plants(self, size: int, place: Sequence[str] | None) -> Page[Plant]:
+        found = await self._catalog.plants(self._scope, place[0] if place else None, size + 1)
+        total = await self._catalog.plant_count(self._scope)
+        return _page([(cursor_of(plant.code), plant) for plant in found], size, place, total)
+
+    async def _machines(self, wanted: MachineFilter, size: int, place: Sequence[str] | None) -> Page[Machine]:
         found = await self._catalog.machines(self._scope, wanted, place[0] if place else None, size + 1)
         total = await self._catalog.machine_count(self._scope, wanted)
-        return _page([(cursor_of(machine.path), machine) for machine in found], size, after, total)
+        return _page([(cursor_of(machine.path), machine) for machine in found], size, place, total)
 
     async def unmapped_series(self, search: str | None, first: int | None, after: str | None) -> Page[Series]:
         """Empty for a token that is bound to a plant: what is not mapped belongs to no plant."""
         size, place = page_size(first), place_of(after, tuple[Received, Number])
         if self._scope is not None or not _can_be_found(search):
-            return _page([], size, after, 0)
+            return _page([], size, place, 0)
         found = await self._series.unmapped(search, place, size + 1)
         total = await self._series.unmapped_count(search)
-        return _page([(cursor_of(*at), series) for at, series in found], size, after, total)
+        return _page([(cursor_of(*at), series) for at, series in found], size, place, total)
 
 
 def _can_be_found(*texts: str | None) -> bool:
@@ -114,8 +135,8 @@ def _can_be_found(*texts: str | None) -> bool:
     return not any(text and "\x00" in text for text in texts)
 
 
-def _page(found: list[tuple[str, Item]], size: int, after: str | None, total: int) -> Page[Item]:
+def _page(found: list[tuple[str, Item]], size: int, place: object, total: int) -> Page[Item]:
     """One item more than the page holds tells that another page follows."""
     edges = [Edge(cursor, item) for cursor, item in found[:size]]
     ends = (edges[0].cursor, edges[-1].cursor) if edges else (None, None)
-    return Page(edges, PageInfo(len(found) > size, after is not None, *ends), total)
+    return Page(edges, PageInfo(len(found) > size, place is not None, *ends), total)

@@ -1,8 +1,8 @@
 """The plant's structure: answers in key order, null or empty where something is not there or not to be seen."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import replace
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from app.domain.addresses import is_code
 from app.domain.model import (
@@ -21,81 +21,131 @@ from app.domain.model import (
     SeriesId,
 )
 from app.domain.units import UNCHANGED
+from app.read.remembered import Answers
 from app.store.catalog import Catalog
 from app.store.series import SeriesCatalog
+
+
+class LatestKey(NamedTuple):
+    """The latest readings of series, with the texts of their values where somebody looks at them."""
+
+    series: tuple[Series, ...]
+    texts: bool
+
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class PlantReader:
-    """Asks within `scope`: the one plant that the asker's token is bound to, or None for all."""
+def remembered(
+    read: Callable[["PlantReader", Sequence[Key]], Awaitable[list[Value]]],
+) -> Callable[["PlantReader", Sequence[Key]], Awaitable[list[Value]]]:
+    """Every key is read once, as long as the catalog stays as it is."""
 
-    def __init__(self, catalog: Catalog, series: SeriesCatalog, scope: PlantId | None) -> None:
+    async def recalled(reader: "PlantReader", keys: Sequence[Key]) -> list[Value]:
+        return await (await reader.known()).each((read, reader.scope), keys, partial(read, reader))
+
+    return recalled
+
+
+async def nothing() -> Answers:
+    """For those who ask once."""
+    return Answers()
+
+
+class PlantReader:
+    """Asks within `scope`: the one plant that the asker's token is bound to, or None for all. `known` is what the
+    catalog has answered before."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        series: SeriesCatalog,
+        scope: PlantId | None,
+        known: Callable[[], Awaitable[Answers]] = nothing,
+    ) -> None:
         self._catalog = catalog
         self._series = series
-        self._scope = scope
+        self.scope = scope
+        self.known = known
 
+    @remembered
     async def plants_by_id(self, ids: Sequence[PlantId]) -> list[Plant | None]:
-        return one_each(ids, await self._catalog.plants_by_id(self._scope, ids), lambda plant: plant.id)
+        return one_each(ids, await self._catalog.plants_by_id(self.scope, ids), lambda plant: plant.id)
 
+    @remembered
     async def plants_by_code(self, codes: Sequence[str]) -> list[Plant | None]:
         wanted = [code for code in codes if is_code(code)]
-        return one_each(codes, await self._catalog.plants_by_code(self._scope, wanted), lambda plant: plant.code)
+        return one_each(codes, await self._catalog.plants_by_code(self.scope, wanted), lambda plant: plant.code)
 
+    @remembered
     async def lines_by_id(self, ids: Sequence[LineId]) -> list[Line | None]:
-        return one_each(ids, await self._catalog.lines_by_id(self._scope, ids), lambda line: line.id)
+        return one_each(ids, await self._catalog.lines_by_id(self.scope, ids), lambda line: line.id)
 
+    @remembered
     async def lines_by_path(self, paths: Sequence[str]) -> list[Line | None]:
-        found = await self._catalog.lines_by_path(self._scope, _paths(paths))
+        found = await self._catalog.lines_by_path(self.scope, _paths(paths))
         return one_each(paths, found, lambda line: line.path)
 
+    @remembered
     async def lines_by_plant(self, ids: Sequence[PlantId]) -> list[list[Line]]:
-        return many_each(ids, await self._catalog.lines_by_plant(self._scope, ids), lambda line: line.plant_id)
+        return many_each(ids, await self._catalog.lines_by_plant(self.scope, ids), lambda line: line.plant_id)
 
+    @remembered
     async def machines_by_id(self, ids: Sequence[MachineId]) -> list[Machine | None]:
-        return one_each(ids, await self._catalog.machines_by_id(self._scope, ids), lambda machine: machine.id)
+        return one_each(ids, await self._catalog.machines_by_id(self.scope, ids), lambda machine: machine.id)
 
+    @remembered
     async def machines_by_path(self, paths: Sequence[str]) -> list[Machine | None]:
-        found = await self._catalog.machines_by_path(self._scope, _paths(paths))
+        found = await self._catalog.machines_by_path(self.scope, _paths(paths))
         return one_each(paths, found, lambda machine: machine.path)
 
+    @remembered
     async def machines_by_line(self, ids: Sequence[LineId]) -> list[list[Machine]]:
-        return many_each(ids, await self._catalog.machines_by_line(self._scope, ids), lambda machine: machine.line_id)
+        return many_each(ids, await self._catalog.machines_by_line(self.scope, ids), lambda machine: machine.line_id)
 
+    @remembered
     async def machines_by_plant(self, ids: Sequence[PlantId]) -> list[list[Machine]]:
-        found = await self._catalog.machines_by_plant(self._scope, ids)
+        found = await self._catalog.machines_by_plant(self.scope, ids)
         return many_each(ids, found, lambda machine: machine.plant_id)
 
+    @remembered
     async def machine_types_by_id(self, ids: Sequence[MachineTypeId]) -> list[MachineType | None]:
         return one_each(ids, await self._catalog.machine_types_by_id(ids), lambda kind: kind.id)
 
     async def metrics(self) -> list[Metric]:
-        return await self._catalog.metrics()
+        """All of them, by name."""
+        return await (await self.known()).one("metrics", self._catalog.metrics)
 
+    @remembered
     async def metrics_by_machine_type(self, ids: Sequence[MachineTypeId]) -> list[list[Metric]]:
         return grouped(ids, await self._catalog.metrics_by_machine_type(ids))
 
+    @remembered
     async def series_by_id(self, ids: Sequence[SeriesId]) -> list[Series | None]:
-        return one_each(ids, await self._series.by_id(self._scope, ids), lambda series: series.id)
+        return one_each(ids, await self._series.by_id(self.scope, ids), lambda series: series.id)
 
+    @remembered
     async def series_by_machine(self, ids: Sequence[MachineId]) -> list[list[Series]]:
         """All series of every machine, by metric name."""
-        found = await self._series.by_machine(self._scope, ids)
+        found = await self._series.by_machine(self.scope, ids)
         return many_each(ids, found, lambda series: series.machine_id)
 
     async def labels_by_series(self, ids: Sequence[SeriesId]) -> list[list[Label]]:
         return grouped(ids, await self._series.labels_by_series(ids))
 
-    async def latest_by_series(self, series: Sequence[Series]) -> list[Reading | None]:
+    async def latest_by_group(self, keys: Sequence[LatestKey]) -> list[list[Reading | None]]:
         """The newest reading of every series, in the unit that is shown."""
-        found = dict(await self._series.latest_by_series([each.id for each in series]))
-        return [_told(each, found[each.id]) if each.id in found else None for each in series]
+        ids = list(dict.fromkeys(series.id for key in keys for series in key.series))
+        found = await self._series.latest_by_series(ids, texts=any(key.texts for key in keys))
+        return [[_told(series, found.get(series.id)) for series in key.series] for key in keys]
 
 
-def _told(series: Series, reading: Reading) -> Reading:
+def _told(series: Series, reading: Reading | None) -> Reading | None:
     conversion = series.shown.conversion
-    return reading if conversion == UNCHANGED else replace(reading, value=conversion.value(reading.value))
+    if reading is None or conversion == UNCHANGED:
+        return reading
+    return reading._replace(value=conversion.value(reading.value))
 
 
 def _paths(asked: Iterable[str]) -> list[str]:

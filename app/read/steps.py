@@ -1,7 +1,7 @@
 """Buckets: many keys in, columns out; fixed steps by one statement a plan, calendar steps by one for all zones."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
 from typing import NamedTuple
@@ -40,6 +40,8 @@ LEAN = frozenset({MEAN, "minimum", "maximum", "first", "last", REVISIONS})
 USUAL_STEPS = [timedelta(seconds=s) for s in (1, 10, 60, 300, 900, 3_600, 21_600, 86_400, 604_800)]
 
 AnyPlan = Plan | CalendarPlan
+Received = Callable[[SeriesId], int]
+"""How many readings there are of a series."""
 
 
 class BucketKey(NamedTuple):
@@ -106,10 +108,14 @@ class StepReader:
         """The buckets of every key, in key order."""
         fresh = await self._moment.fresh()
         plans = _plans(keys, fresh)
-        rows = sum(_prices(keys, plans))
-        points = sum(_points(key, plan) for key, plan in zip(keys, plans, strict=True))
+        received = self._moment.received
         await self._moment.pay(
-            Bill(lambda _: rows, lambda left: _fitting_step(keys, fresh, left), points=lambda _: points)
+            Bill(
+                lambda _: sum(_prices(keys, plans, received)),
+                lambda left: _fitting_step(keys, fresh, left, received),
+                points=lambda _: sum(_points(key, plan, received) for key, plan in zip(keys, plans, strict=True)),
+                series=[key.series.id for key in keys],
+            )
         )
         found = await self._columns(keys, plans)
         # After the buckets: what changed between the statements is called revised a moment early, never late, and a
@@ -200,10 +206,10 @@ class StepReader:
         return await self._events.events(list(series.values()), _around(plans, wanted), fresh)
 
 
-def _fitting_step(keys: Sequence[BucketKey], fresh: Freshness, left: int) -> str:
+def _fitting_step(keys: Sequence[BucketKey], fresh: Freshness, left: int, received: Received) -> str:
     for step in USUAL_STEPS:
         longer = [key._replace(step=width(step)) for key in keys]
-        if sum(_prices(longer, _plans(longer, fresh))) <= left:
+        if sum(_prices(longer, _plans(longer, fresh), received)) <= left:
             return f"The smallest usual step that fits is {isodate.duration_isoformat(step)}."
     return "No step fits: ask for a shorter range or fewer series."
 
@@ -238,19 +244,19 @@ def _kept(step: CalendarStep, by: PlantCalendar, found: Counts) -> Counts | None
     return kept_days(step, by.time_zone, by.production_day_starts, by.kept_since, Span(int(found[0]), int(found[-1])))
 
 
-def _prices(keys: Sequence[BucketKey], plans: Sequence[AnyPlan]) -> Iterable[int]:
+def _prices(keys: Sequence[BucketKey], plans: Sequence[AnyPlan], received: Received) -> Iterable[int]:
     """Filled buckets are answered whether there are readings or not, and shifted ones are asked for one by one."""
     for key, plan in zip(keys, plans, strict=True):
         interval = key.series.metric.interval if key.series.metric else None
         if isinstance(plan, Plan):
-            rows = tiers.price(plan, interval, key.series.received)
+            rows = tiers.price(plan, interval, received(key.series.id))
         else:
-            rows = calendar_plan.price(plan, interval, key.series.received)
+            rows = calendar_plan.price(plan, interval, received(key.series.id))
         yield rows if key.fill is Fill.NONE and key.offset is None else max(rows, plan.steps)
 
 
-def _points(key: BucketKey, plan: AnyPlan) -> int:
-    return plan.steps if key.fill is not Fill.NONE else min(plan.steps, key.series.received)
+def _points(key: BucketKey, plan: AnyPlan, received: Received) -> int:
+    return plan.steps if key.fill is not Fill.NONE else min(plan.steps, received(key.series.id))
 
 
 def _wanted(keys: Sequence[BucketKey], places: Sequence[int]) -> tuple[list[SeriesId], set[str]]:

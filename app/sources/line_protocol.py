@@ -1,4 +1,4 @@
-"""InfluxDB line protocol to batches: plain lines by the column, all others one by one, by the same rules."""
+"""InfluxDB line protocol to batches: plain lines by columns, all others one by one, by the same rules."""
 
 from itertools import accumulate
 
@@ -9,6 +9,7 @@ from app.domain.batch import NO_TEXT, Batch, Decoded, Refusal
 from app.domain.limits import Limits, faults
 from app.domain.quality import GOOD
 from app.errors import BadInput
+from app.sources.line_protocol_columns import sure_rows
 from app.sources.line_protocol_cuts import BYTE_ORDER_MARK, parts
 from app.sources.line_protocol_plain import Rows, plain_rows, readable
 from app.sources.line_protocol_series import BatchSeries, KnownSeries
@@ -38,19 +39,23 @@ class LineProtocol:
             raise BadInput(f"The precision {precision[:20]!r} is not known.", "Use ns, us, ms or s.")
         if first_line == 1:
             body = body.removeprefix(BYTE_ORDER_MARK)
-        lines, clean = readable(body)
         series = BatchSeries(self._known)
-        plain = plain_rows(lines, clean, series.places)
         unusual = _Unusual(series)
-        left = np.ones(len(lines), np.bool_)
-        left[plain.lines] = False
-        for position in np.flatnonzero(left).tolist():
-            unusual.take(position, lines[position])
-        at, batch = _joined(plain, unusual, series, nanoseconds, now)
+        rows, lines = sure_rows(body, series.entries), list[str]()
+        if rows is None:
+            lines, clean = readable(body)
+            rows = plain_rows(lines, clean, series.places)
+            left = np.ones(len(lines), np.bool_)
+            left[rows.lines] = False
+            for position in np.flatnonzero(left).tolist():
+                unusual.take(position, lines[position])
+        at, batch = _joined(rows, unusual, series, nanoseconds, now)
         refused = unusual.refused
         if found := faults(batch.times, batch.values, limits):
             refused |= {int(at[reading]): reason for reading, reason in reversed(found)}
             batch = batch.only(~np.isin(at, list(refused)))
+        if refused and not lines:
+            lines, _ = readable(body)
         return Decoded(batch, _refusals(lines, refused, first_line), unusual.blank)
 
 

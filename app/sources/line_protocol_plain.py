@@ -80,7 +80,7 @@ def _rows(lines: Sequence[str], usual: Sequence[int], places: Places) -> Rows | 
         heads = [heads[owner] for owner in owners.tolist()]
         fields = ",".join(fields).split(",")
     names, _, words = zip(*[field.partition("=") for field in fields], strict=True)
-    numbers = _numbers(words)
+    numbers = numbers_of(words)
     if numbers is None:
         return None
     series = np.array(places(heads, names), np.int32)
@@ -99,7 +99,7 @@ def _integers(words: Sequence[str]) -> NDArray[np.int64] | None:
     return array if array is not None and array.dtype == np.int64 else None
 
 
-def _numbers(words: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
+def numbers_of(words: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
     """The numbers that these words are, and which of them are numbers by their last character; None in doubt."""
     ends = [word[-1:] for word in words]
     good = np.ones(len(words), np.bool_)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from app.domain.addresses import SeriesKey, series_key
 from app.sources.line_protocol_strict import head_of, name_of
@@ -66,6 +67,15 @@ class BatchSeries:
                 except ValueError:
                     self._places[entry] = -1
         return list(map(self._places.__getitem__, entries))
+
+    def entries(self, entries: Sequence[bytes]) -> list[int]:
+        """As `places`, of heads and fields as they came, with a space in between."""
+        places = dict.fromkeys(entries, -1)
+        for entry in places:
+            head, _, field = entry.rpartition(b" ")
+            with suppress(ValueError):  # also where it is not UTF-8
+                places[entry] = self._place(self._known.key(head.decode(), field.decode()))
+        return list(map(places.__getitem__, entries))
 
     def _place(self, key: SeriesKey) -> int:
         return self._index.setdefault(key, len(self._index))

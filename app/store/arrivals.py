@@ -48,7 +48,10 @@ WITH arriving AS MATERIALIZED (
 SELECT coalesce(array_agg(series_id), '{}'), coalesce(array_agg(time), '{}'), coalesce(array_agg(known), '{}')
 FROM changed
 """
-NOTE: LiteralString = "INSERT INTO touched (starts, ends) SELECT * FROM unnest(%(starts)s, %(ends)s)"
+NOTE: LiteralString = """
+INSERT INTO touched (starts, ends, derived) SELECT starts, ends, %(derived)s
+FROM unnest(%(starts)s, %(ends)s) AS span (starts, ends)
+"""
 # `received` counts the readings of a series: it tells busy tags from quiet ones, and bounds what a query may cost.
 MOVE_LATEST: LiteralString = """
 INSERT INTO latest (series_id, time, value, quality, received)
@@ -94,21 +97,22 @@ class _Changed(NamedTuple):
     known: NDArray[np.bool_]
 
 
-async def arrive(connection: Connection, engine: Engine, rows: Rows, *, trust_latest: bool) -> Stored:
-    """Writes a batch in the transaction that is open. Rows newer than the latest of their series are copied straight
-    in; psycopg's UniqueViolation tells that somebody else was faster: then begin again without trust. RowsGone where
-    some rows lie in what retention has dropped."""
-    cursor = connection.cursor(binary=True)
-    await cursor.execute(INTENDED)
+async def arrive(
+    connection: Connection, engine: Engine, rows: Rows, *, trust_latest: bool, derived: bool = False
+) -> Stored:
+    """Writes a batch in the transaction that is open, and commits it. Rows newer than the latest of their series are
+    copied straight in; psycopg's UniqueViolation tells that somebody else was faster: then begin again without trust.
+    RowsGone where some rows lie in what retention has dropped. `derived` rows are those of the worker, which refreshes
+    by itself what the watermark has not passed yet."""
+    cursor, known = connection.cursor(binary=True), connection.cursor(binary=True)
+    newest = rows.newest()
+    async with connection.pipeline():  # one way there and back, while others are decoded, and not one each
+        await cursor.execute(INTENDED)
+        await known.execute(LATEST, {"series": Integers(newest.series)})
     (intended, watermark, _), (_, _, gone) = [map(microseconds, row) for row in await cursor.fetchall()]
     if int(rows.times.min()) < gone:
         raise RowsGone(gone)
-    newest = rows.newest()
-    if trust_latest:
-        await cursor.execute(LATEST, {"series": Integers(newest.series)})
-        newer = _newer(rows, *(await _row(cursor)))
-    else:
-        newer = np.zeros(len(rows), np.bool_)
+    newer = _newer(rows, *(await _row(known))) if trust_latest else np.zeros(len(rows), np.bool_)
     changes = []
     if newer.any():
         changes.append(await _append(cursor, rows.only(newer)))
@@ -116,13 +120,15 @@ async def arrive(connection: Connection, engine: Engine, rows: Rows, *, trust_la
         await engine.prepare_changes(connection)
         changes.append(await _merge(cursor, rows.only(~newer)))
     changed = _Changed(*(np.concatenate(column) for column in zip(*changes, strict=True)))
-    late = changed.times < intended
+    late = changed.times < (watermark if derived else intended)
     if late.any():
         await revise(cursor, changed.series[late], changed.times[late], watermark)
-        await _note(cursor, around(changed.times[late], MINUTE, NOTE_GAP))
+        await _note(cursor, around(changed.times[late], MINUTE, NOTE_GAP), derived=derived)
     new = np.sort(changed.series[~changed.known])
     received = np.searchsorted(new, newest.series, "right") - np.searchsorted(new, newest.series, "left")
-    await cursor.execute(MOVE_LATEST, _parameters(newest) | {"received": Integers(received)})
+    async with connection.pipeline():
+        await cursor.execute(MOVE_LATEST, _parameters(newest) | {"received": Integers(received)})
+        await connection.commit()
     return Stored(len(new), len(changed.series) - len(new), len(rows) - len(changed.series))
 
 
@@ -150,9 +156,9 @@ async def _merge(cursor: AsyncCursor[TupleRow], rows: Rows) -> _Changed:
     return _Changed(series.astype(np.int32), times.astype(np.int64), np.array(known, np.bool_))
 
 
-async def _note(cursor: AsyncCursor[TupleRow], spans: Sequence[Span]) -> None:
+async def _note(cursor: AsyncCursor[TupleRow], spans: Sequence[Span], *, derived: bool) -> None:
     starts, ends = (Instants(np.array(column)) for column in zip(*spans, strict=True))
-    await cursor.execute(NOTE, {"starts": starts, "ends": ends})
+    await cursor.execute(NOTE, {"starts": starts, "ends": ends, "derived": derived})
 
 
 async def _row(cursor: AsyncCursor[TupleRow]) -> TupleRow:

@@ -26,10 +26,15 @@ SAID: LiteralString = """
 SELECT series_id, time, verdict, base, said_by, said_at, note FROM counter_overrules
 WHERE series_id = ANY(%(series)s) AND time >= %(start)s AND time < %(end)s ORDER BY id
 """
-# Nothing is taken back: a later row counts, the earlier ones tell what was said before.
+# Nothing is taken back: a later row counts, the earlier ones tell what was said before. What is derived from counters
+# is derived again.
 SAY: LiteralString = """
-INSERT INTO counter_overrules (series_id, time, verdict, base, said_by, said_at, note)
-VALUES (%s, %s, %s, %s, %s, %s, %s)
+WITH said AS (
+    INSERT INTO counter_overrules (series_id, time, verdict, base, said_by, said_at, note)
+    VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING time
+)
+INSERT INTO touched (starts, ends) SELECT date_trunc('minute', time), date_trunc('minute', time) + interval '1 minute'
+FROM said WHERE EXISTS (SELECT FROM metrics WHERE formula IS NOT NULL)
 """
 
 

@@ -1,6 +1,6 @@
 """Reads and writes the whole plant model at once: plants, lines, machines, their types, metrics, labels and KPIs."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -31,6 +31,7 @@ from app.store.tables import (
 _TABLES = {
     Noun.METRIC: metrics,
     Noun.KPI: kpis,
+    Noun.DERIVED: metrics,
     Noun.MACHINE_TYPE: machine_types,
     Noun.PLANT: plants,
     Noun.LINE: lines,
@@ -60,7 +61,7 @@ class ModelCatalog:
         """Everything with every field: lines as created, machines in material flow, the others by name."""
         return PlantModel(
             {
-                Noun.METRIC: await self._metrics(),
+                **await self._metrics(),
                 Noun.KPI: await self._kpis(),
                 Noun.MACHINE_TYPE: await self._machine_types(),
                 Noun.PLANT: await self._plants(),
@@ -95,14 +96,33 @@ class ModelCatalog:
         await self._write_type_metrics(changes)
         await self._write_positions(changes)
 
-    async def _metrics(self) -> dict[Path, Fields]:
+    async def tell_in(self, units: Mapping[str, str | None]) -> None:
+        """Gives derived metrics, by name, the units in which their formulas are told."""
+        statement = sa.update(metrics).where(metrics.c.name == sa.bindparam("derived"))
+        moved = statement.where(metrics.c.unit.is_distinct_from(sa.bindparam("told", type_=sa.Text)))
+        rows = [{"derived": name, "told": unit} for name, unit in units.items()]
+        if rows:
+            await self._transaction.execute(moved.values(unit=sa.bindparam("told", type_=sa.Text)), rows)
+
+    async def _metrics(self) -> dict[Noun, dict[Path, Fields]]:
+        """Those that are sent, and those that are derived."""
         labels: dict[int, dict[int, str]] = {}
         for row in await self._all(sa.select(metric_labels).order_by(metric_labels.c.code)):
             labels.setdefault(row.metric_id, {})[row.code] = row.text
-        found: dict[Path, Fields] = {}
+        found: dict[Noun, dict[Path, Fields]] = {Noun.METRIC: {}, Noun.DERIVED: {}}
         for row in await self._named(Noun.METRIC):
             self._ids[Noun.METRIC][row.name,] = row.id
-            found[row.name,] = {
+            if row.formula is not None:
+                self._ids[Noun.DERIVED][row.name,] = row.id
+                found[Noun.DERIVED][row.name,] = {
+                    "display_name": row.display_name,
+                    "description": row.description,
+                    "formula": row.formula,
+                    "every": row.interval,
+                    "unit": row.formula_unit,
+                }
+                continue
+            found[Noun.METRIC][row.name,] = {
                 "display_name": row.display_name,
                 "description": row.description,
                 "unit": row.unit,
@@ -189,6 +209,9 @@ class ModelCatalog:
         match change.noun:
             case Noun.METRIC:
                 return {"name": path[0], **row, "kind": row["kind"].value}
+            case Noun.DERIVED:
+                renamed = {_DERIVED.get(key, key): value for key, value in row.items()}
+                return {"name": path[0], "kind": MetricKind.GAUGE.value, **renamed}
             case Noun.MACHINE_TYPE | Noun.KPI:
                 return {"name": path[0], **row}
             case Noun.PLANT:
@@ -214,11 +237,9 @@ class ModelCatalog:
             await self._transaction.execute(mended, rows)
 
     async def _write_type_metrics(self, changes: Sequence[Change]) -> None:
+        ids = self._ids[Noun.METRIC] | self._ids[Noun.DERIVED]
         rows = [
-            {
-                "machine_type_id": self._ids[Noun.MACHINE_TYPE][change.path],
-                "metric_id": self._ids[Noun.METRIC][name,],
-            }
+            {"machine_type_id": self._ids[Noun.MACHINE_TYPE][change.path], "metric_id": ids[name,]}
             for change in changes
             if change.noun is Noun.MACHINE_TYPE
             for name in sorted(change.after["metrics"])
@@ -249,6 +270,8 @@ class ModelCatalog:
 
 
 _APART = frozenset({"labels", "metrics", "machines"})
+_DERIVED = {"every": "interval", "unit": "formula_unit"}
+"""Columns of a derived metric: its `unit` is that in which values are told, whether somebody has said it or not."""
 # The coarsest tier tells of raw readings that are gone: they go once it holds them, and nothing is kept for longer.
 _TO_BE_SCANNED = sa.text(
     """

@@ -22,10 +22,11 @@ TRIES = 4
 
 
 class ReadingWriter:
-    """Writes rows of known series; knows which chunks exist."""
+    """Writes rows of known series; knows which chunks exist. `derived` rows are those of the worker."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, derived: bool = False) -> None:
         self._database = database
+        self._derived = derived
         self._chunks: set[int] = set()
 
     async def new_chunks(self, times: NDArray[np.int64]) -> list[int]:
@@ -60,7 +61,9 @@ class ReadingWriter:
         for left in reversed(range(TRIES)):
             try:
                 async with self._database.driver() as connection:
-                    return await arrive(connection, self._database.engine, rows, trust_latest=trust_latest)
+                    return await arrive(
+                        connection, self._database.engine, rows, trust_latest=trust_latest, derived=self._derived
+                    )
             except (psycopg.errors.UniqueViolation, StoreUnavailable) as error:
                 # Another writer has stored newer rows of these series since `latest` was read, or both waited for each
                 # other.

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection as Transaction
 
-from app.domain.addresses import Address, SeriesKey
+from app.domain.addresses import OWN, Address, SeriesKey
 from app.domain.model import MetricKind, SeriesId
 from app.store.catalog import MACHINE_PATH
 from app.store.database import Database
@@ -21,10 +21,12 @@ CATALOG_LOCK = 7_463_003
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A machine and a metric that exist, and the source of the series that is mapped to them, if any."""
+    """A machine and a metric that exist, whether this is derived, and the source of the series that is mapped to them,
+    if any."""
 
     machine_id: int
     metric_id: int
+    derived: bool
     holder: str | None
     series_id: SeriesId | None
 
@@ -56,7 +58,7 @@ class Registration:
 
     async def give_units(self, machine: str, units: Mapping[str, str]) -> dict[str, HeldUnits]:
         """Sets the unit of metrics that have none, making those that are missing; returns which ones the metrics and
-        the readings of a machine (plant/line/machine) then have, by metric."""
+        the readings of a machine (plant/line/machine) then have, by metric. What is derived has the formula's."""
         if not units:
             return {}
         rows = [
@@ -68,7 +70,9 @@ class Registration:
             await transaction.execute(sa.select(sa.func.pg_advisory_xact_lock(CATALOG_LOCK)))
             await transaction.execute(
                 statement.on_conflict_do_update(
-                    index_elements=["name"], set_={"unit": statement.excluded.unit}, where=metrics.c.unit.is_(None)
+                    index_elements=["name"],
+                    set_={"unit": statement.excluded.unit},
+                    where=sa.and_(metrics.c.unit.is_(None), metrics.c.formula.is_(None)),
                 ),
                 rows,
             )
@@ -85,7 +89,7 @@ class Registration:
             found = await transaction.execute(
                 sa.select(metrics.c.name, metrics.c.unit, in_readings)
                 .select_from(sa.outerjoin(metrics, series, of_machine))
-                .where(one_of(metrics.c.name, units))
+                .where(one_of(metrics.c.name, units), metrics.c.formula.is_(None))
             )
             return {name: HeldUnits(*held) for name, *held in found}
 
@@ -168,7 +172,7 @@ async def _known(transaction: Transaction, keys: Sequence[SeriesKey]) -> dict[Se
     known = {}
     for key in keys:
         claim = claims.get(key.address) if key.named and key.address else None
-        number = claim.series_id if claim and claim.series_id else ids.get(key.source)
+        number = claim.series_id if claim and claim.series_id and not claim.derived else ids.get(key.source)
         if number is not None:
             known[key] = number
     return known
@@ -182,7 +186,7 @@ async def _claims(transaction: Transaction, addresses: set[Address]) -> Mapping[
     wanted = sa.func.unnest(*columns).table_valued("plant", "line", "machine", "metric").render_derived()
     path = wanted.c.plant + "/" + wanted.c.line + "/" + wanted.c.machine
     query = (
-        sa.select(wanted, machines.c.id, metrics.c.id, series.c.source, series.c.id)
+        sa.select(wanted, machines.c.id, metrics.c.id, metrics.c.formula.is_not(None), series.c.source, series.c.id)
         .join(plants, plants.c.code == wanted.c.plant)
         .join(lines, sa.and_(lines.c.plant_id == plants.c.id, lines.c.code == wanted.c.line))
         .join(machines, sa.and_(machines.c.line_id == lines.c.id, machines.c.code == wanted.c.machine))
@@ -199,6 +203,8 @@ def _unmapped_reason(key: SeriesKey, claim: Claim | None, taken: Mapping[Address
         return key.unmapped_reason
     if claim is None:
         return f"{'/'.join(key.address[:3])} with {key.address.metric} is not in the catalog, and creating is off"
+    if claim.derived and not key.source.startswith(OWN):
+        return f"{'/'.join(key.address[:3])} has {key.address.metric} derived, and takes nothing that is sent for it"
     if key.address in taken:
         return f"{'/'.join(key.address[:3])} already has {key.address.metric} from {taken[key.address]}"
     return None

@@ -3,26 +3,47 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, time
 from functools import cache
-from typing import Any
+from itertools import repeat, starmap
+from math import isnan
+from typing import Any, LiteralString
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Row, Select
 
-from app.domain.instants import microseconds
+from app.domain.instants import instant, microseconds
 from app.domain.model import Label, MachineId, Metric, PlantCalendar, PlantId, Reading, Series, SeriesId
 from app.domain.quality import unsigned
 from app.store.catalog import metric_of
+from app.store.columns import Integers
 from app.store.database import Database
 from app.store.keys import one_of
 from app.store.tables import kept_days, latest, lines, machines, metric_labels, metrics, plants, series, series_labels
 
 _METRIC = [column.name for column in metrics.c]
 _RECEIVED: ColumnElement[int] = sa.func.coalesce(latest.c.received, 0)
+_LATEST = latest.c.series_id == series.c.id
 _LIVES_BY = sa.and_(
     kept_days.c.series_id == series.c.id,
     kept_days.c.time_zone == sa.func.coalesce(plants.c.time_zone, PlantCalendar().time_zone),
     kept_days.c.production_day_starts == sa.func.coalesce(plants.c.production_day_starts, sa.text("time '00:00'")),
 )
+RECEIVED: LiteralString = """
+SELECT array_agg(coalesce(received, 0) ORDER BY place)
+FROM unnest(%s) WITH ORDINALITY AS wanted (series_id, place) LEFT JOIN latest USING (series_id)
+"""
+LATEST: LiteralString = """
+SELECT array_agg(series_id), array_agg(time), array_agg(coalesce(value, 'NaN')), array_agg(quality), NULL
+FROM latest WHERE series_id = ANY(%s)
+"""
+LATEST_TOLD: LiteralString = """
+SELECT array_agg(latest.series_id), array_agg(time), array_agg(coalesce(value, 'NaN')), array_agg(quality),
+    array_agg(coalesce(metric_labels.text, series_labels.text))
+FROM latest JOIN series ON series.id = latest.series_id
+LEFT JOIN series_labels ON series_labels.series_id = latest.series_id AND series_labels.code = latest.value
+LEFT JOIN metric_labels ON metric_labels.metric_id = series.metric_id AND metric_labels.code = latest.value
+WHERE latest.series_id = ANY(%s)
+"""
 Busyness = tuple[int, int]
 """Readings received and series id: where a page of unmapped series ends."""
 
@@ -48,13 +69,23 @@ class SeriesCatalog:
 
     async def unmapped(self, search: str | None, after: Busyness | None, limit: int) -> list[tuple[Busyness, Series]]:
         """The busiest first; each with the place that the next page starts behind."""
-        query = _unmapped(_select(None), search).order_by(_RECEIVED.desc(), series.c.id).limit(limit)
+        query = _unmapped(_select(None).add_columns(_RECEIVED.label("received")), search).outerjoin(latest, _LATEST)
+        query = query.order_by(_RECEIVED.desc(), series.c.id).limit(limit)
         if after is not None:
             received, number = after
             alike = sa.and_(sa.literal(received) == _RECEIVED, series.c.id > number)
             query = query.where(sa.or_(received > _RECEIVED, alike))
-        found = _series(await self._all(query))
-        return [((each.received, each.id), each) for each in found]
+        rows = await self._all(query)
+        found = _series(row[:-1] for row in rows)
+        return [((int(row.received), each.id), each) for row, each in zip(rows, found, strict=True)]
+
+    async def received(self, ids: Sequence[SeriesId]) -> dict[SeriesId, int]:
+        """How many readings are stored of each series."""
+        async with self._database.driver(autocommit=True) as connection:
+            cursor = connection.cursor(binary=True)
+            await cursor.execute(RECEIVED, (Integers(np.array(ids)),))
+            [(received,)] = await cursor.fetchall()
+        return dict(zip(ids, received.tolist(), strict=True))
 
     async def unmapped_count(self, search: str | None) -> int:
         counted = _unmapped(sa.select(series.c.id), search).subquery()
@@ -74,21 +105,23 @@ class SeriesCatalog:
         both = sa.union(of_metric, own).subquery()
         return [(row.id, Label(row.code, row.text)) for row in await self._all(sa.select(both).order_by(both.c.code))]
 
-    async def latest_by_series(self, ids: Sequence[SeriesId]) -> list[tuple[SeriesId, Reading]]:
-        """The newest reading of each series with the text that its value stands for, if any."""
-        own = sa.and_(series_labels.c.series_id == latest.c.series_id, series_labels.c.code == latest.c.value)
-        of_metric = sa.and_(metric_labels.c.metric_id == series.c.metric_id, metric_labels.c.code == latest.c.value)
-        query = (
-            sa.select(latest, sa.func.coalesce(metric_labels.c.text, series_labels.c.text).label("text"))
-            .join(series, series.c.id == latest.c.series_id)
-            .outerjoin(series_labels, own)
-            .outerjoin(metric_labels, of_metric)
-            .where(one_of(latest.c.series_id, ids))
+    async def latest_by_series(self, ids: Sequence[SeriesId], *, texts: bool) -> dict[SeriesId, Reading]:
+        """The newest reading of each series that has any, with the text that its value stands for, where `texts` are
+        wanted and there is one."""
+        async with self._database.driver(autocommit=True) as connection:
+            cursor = connection.cursor(binary=True)
+            await cursor.execute(LATEST_TOLD if texts else LATEST, (Integers(np.array(ids)),))
+            [(found, times, values, statuses, words)] = await cursor.fetchall()
+        if found is None:
+            return {}
+        rows = zip(
+            map(instant, times.tolist()),
+            [None if isnan(value) else value for value in values.tolist()],
+            map(unsigned, statuses.tolist()),
+            words or repeat(None),
+            strict=False,
         )
-        return [
-            (row.series_id, Reading(row.time, row.value, unsigned(row.quality), row.text))
-            for row in await self._all(query)
-        ]
+        return dict(zip(found.tolist(), starmap(Reading, rows), strict=True))
 
     async def newest_time(self, source: str) -> datetime | None:
         """The time of the newest reading of what the source names so, or None where there is none."""
@@ -111,13 +144,11 @@ def _select(scope: PlantId | None) -> Select[tuple[object, ...]]:
             lines.c.plant_id,
             series.c.unmapped_reason,
             series.c.unit,
-            _RECEIVED,
             plants.c.time_zone,
             plants.c.production_day_starts,
             kept_days.c.since,
             *metrics.c,
         )
-        .outerjoin(latest, latest.c.series_id == series.c.id)
         .outerjoin(metrics, metrics.c.id == series.c.metric_id)
         .outerjoin(machines, machines.c.id == series.c.machine_id)
         .outerjoin(lines, lines.c.id == machines.c.line_id)
@@ -137,16 +168,14 @@ def _series(rows: Iterable[Sequence[Any]]) -> list[Series]:
     calendar = cache(_calendar)
     known: dict[object, Metric] = {}
     found = []
-    for number, source, machine, plant, reason, unit, received, zone, begins, since, *metric in rows:
+    for number, source, machine, plant, reason, unit, zone, begins, since, *metric in rows:
         its_metric = None
         if (metric_id := metric[0]) is not None:
             its_metric = known.get(metric_id) or known.setdefault(
                 metric_id, metric_of(dict(zip(_METRIC, metric, strict=True)))
             )
         found.append(
-            Series(
-                number, source, its_metric, machine, plant, reason, unit, received, calendar(plant, zone, begins, since)
-            )
+            Series(number, source, its_metric, machine, plant, reason, unit, calendar(plant, zone, begins, since))
         )
     return found
 

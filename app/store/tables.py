@@ -41,12 +41,16 @@ def _id() -> Column[int]:
     return Column("id", Integer, Identity(), primary_key=True)
 
 
+def _of_series() -> Column[int]:
+    return Column("series_id", Integer, primary_key=True, autoincrement=False)
+
+
 def _attributes() -> Column[object]:
     return Column("attributes", JSONB, nullable=False, server_default=text("'{}'::jsonb"))
 
 
-def _instant(name: str, *, nullable: bool = False) -> Column[object]:
-    return Column(name, DateTime(timezone=True), nullable=nullable)
+def _instant(name: str, *, nullable: bool = False, key: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable, primary_key=key)
 
 
 plants = Table(
@@ -86,6 +90,8 @@ metrics = Table(
     Column("dip_tolerance", Double, nullable=False, server_default=text("0")),
     Column("modulus", Double),
     Column("description", Text),
+    Column("formula", Text),
+    Column("formula_unit", Text),
     CheckConstraint("kind IN ('GAUGE', 'COUNTER', 'STATE')", name="kind"),
 )
 
@@ -166,7 +172,7 @@ readings = Table(
 latest = Table(
     "latest",
     metadata,
-    Column("series_id", Integer, primary_key=True, autoincrement=False),
+    _of_series(),
     _instant("time"),
     Column("value", Double),
     Column("quality", Integer, nullable=False),
@@ -190,21 +196,16 @@ touched = Table(
     Column("id", BigInteger, Identity(), primary_key=True),
     _instant("starts"),
     _instant("ends"),
+    Column("derived", Boolean, nullable=False, server_default=text("false")),
 )
 
-revisions = Table(
-    "revisions",
-    metadata,
-    Column("series_id", Integer, primary_key=True, autoincrement=False),
-    Column("bucket", DateTime(timezone=True), primary_key=True),
-    _instant("revised_at"),
-)
+revisions = Table("revisions", metadata, _of_series(), _instant("bucket", key=True), _instant("revised_at"))
 
 counter_events = Table(
     "counter_events",
     metadata,
-    Column("series_id", Integer, primary_key=True, autoincrement=False),
-    Column("time", DateTime(timezone=True), primary_key=True),
+    _of_series(),
+    _instant("time", key=True),
     Column("before", Double, nullable=False),
     Column("after", Double, nullable=False),
     Index("counter_events_time_idx", "time"),
@@ -226,28 +227,33 @@ counter_overrules = Table(
     Index("counter_overrules_series_id_time_idx", "series_id", "time"),
 )
 
-counter_scans = Table(
-    "counter_scans",
+counter_scans = Table("counter_scans", metadata, _of_series(), _instant("known_since"))
+
+derived_series = Table(
+    "derived_series",
     metadata,
-    Column("series_id", Integer, primary_key=True, autoincrement=False),
-    _instant("known_since"),
+    _of_series(),
+    Column("recipe", Text, nullable=False),
+    _instant("since"),
 )
 
 local_days = Table(
     "local_days",
     metadata,
-    Column("series_id", Integer, primary_key=True, autoincrement=False),
-    Column("bucket", DateTime(timezone=True), primary_key=True),
-    Column("ends", DateTime(timezone=True), primary_key=True),
+    _of_series(),
+    _instant("bucket", key=True),
+    _instant("ends", key=True),
     *(Column(name, BigInteger, nullable=False) for name in ("good", "uncertain", "bad")),
     *(Column(name, Double) for name in ("sum", "minimum", "maximum", "first", "last")),
     *(_instant(name, nullable=True) for name in ("first_at", "last_at", "minimum_at", "maximum_at")),
 )
 
+catalog_version = Table("catalog_version", metadata, Column("version", BigInteger, nullable=False))
+
 kept_days = Table(
     "kept_days",
     metadata,
-    Column("series_id", Integer, primary_key=True, autoincrement=False),
+    _of_series(),
     Column("time_zone", Text, nullable=False),
     Column("production_day_starts", Time, nullable=False),
     _instant("since"),

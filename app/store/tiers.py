@@ -1,5 +1,6 @@
 """The rollup tiers' state: the watermarks behind which they are materialised, and the notes of what changed there."""
 
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from itertools import groupby
@@ -13,16 +14,20 @@ from app.domain.spans import Span, merged, overlapping, widened, without
 from app.domain.tiers import MINUTES, TIERS, Freshness
 from app.store.counter_scan import CounterScan
 from app.store.database import Database
+from app.store.derived import AT_ONCE, DerivedSeries
 from app.store.engines import CHUNK, Connection
 from app.store.local_days import Clocks, LocalDays
 
 _ONE_WORKER = 7_463_002
+SECONDS_BACK = 2.0
+"""Of each turn, for what is derived later than it was measured."""
 
 STATE: LiteralString = """
 SELECT (SELECT array_agg(watermark ORDER BY array_position(%(tiers)s::text[], name)) FROM tiers WHERE name <> 'RAW'),
     (SELECT array_agg(gone_before ORDER BY array_position(%(tiers)s::text[], name) NULLS FIRST) FROM tiers),
     (SELECT coalesce(array_agg(starts ORDER BY id), '{}') FROM touched),
-    (SELECT coalesce(array_agg(ends ORDER BY id), '{}') FROM touched)
+    (SELECT coalesce(array_agg(ends ORDER BY id), '{}') FROM touched),
+    (SELECT version FROM catalog_version)
 """
 INTEND: LiteralString = "UPDATE tiers SET intended = greatest(intended, %s) WHERE name = %s RETURNING intended"
 # All at once: a tier that stayed behind would have a hole where the next turn begins.
@@ -30,11 +35,18 @@ PUBLISH: LiteralString = """
 UPDATE tiers SET intended = greatest(intended, reached), watermark = greatest(watermark, reached)
 FROM unnest(%s::text[], %s::timestamptz[]) AS published (tier, reached) WHERE name = tier
 """
-NOTES: LiteralString = "SELECT id, starts, ends FROM touched ORDER BY id"
+NOTES: LiteralString = "SELECT id, starts, ends, derived FROM touched ORDER BY id"
 NOTE: LiteralString = "INSERT INTO touched (starts, ends) VALUES (%s, %s)"
 FORGET: LiteralString = "DELETE FROM touched WHERE id = ANY(%s)"
 
 _NAMES = [tier.name for tier in TIERS]
+
+
+class Present(NamedTuple):
+    """The state of the tiers, and the version of the catalog, at one moment."""
+
+    freshness: Freshness
+    catalog: int
 
 
 class Advance(NamedTuple):
@@ -45,6 +57,13 @@ class Advance(NamedTuple):
     errors: list[str]
 
 
+class _Note(NamedTuple):
+    """What was touched; `derived` where the worker has written there itself, and knows what follows from it."""
+
+    span: Span
+    derived: bool
+
+
 class TierKeeper:
     """Moves the watermarks and refreshes what was touched behind them."""
 
@@ -52,14 +71,18 @@ class TierKeeper:
         self._database = database
 
     async def freshness(self) -> Freshness:
+        """The state of the tiers at this moment."""
+        return (await self.present()).freshness
+
+    async def present(self) -> Present:
         """The state at this moment, in one statement."""
         async with self._database.driver(autocommit=True) as connection:
             cursor = connection.cursor(binary=True)
             await cursor.execute(STATE, {"tiers": _NAMES})
             rows = await cursor.fetchall()
-        watermarks, gone, starts, ends = rows[0]
+        watermarks, gone, starts, ends, version = rows[0]
         spans = [Span(int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
-        return Freshness(tuple(map(int, watermarks)), tuple(merged(spans)), tuple(map(int, gone)))
+        return Present(Freshness(tuple(map(int, watermarks)), tuple(merged(spans)), tuple(map(int, gone))), version)
 
     async def advance(self, to: int) -> Advance | None:
         """Materialises up to the whole minute before `to`, and what was touched; None where another process is at it.
@@ -73,6 +96,7 @@ class TierKeeper:
             await turn.begin()
             await turn.settle_touched()
             await turn.move_watermarks(to // MINUTES.width * MINUTES.width)
+            await turn.go_back()
             await turn.adopt_days(await self.freshness())
             return Advance(turn.spans, turn.errors)
 
@@ -101,28 +125,52 @@ class _Turn:
         self._watermarks = fresh.watermarks
         self._counters = CounterScan(database)
         self._counter_ids: list[SeriesId] = []
+        self._derived = DerivedSeries(database)
         self._days = LocalDays(database)
         self._clocks: list[Clocks] = []
         self.spans = 0
         self.errors: list[str] = []
 
     async def begin(self) -> None:
-        """Who is a counter, those being scanned that became one since the last turn, and who lives by which clocks."""
+        """What is derived, who is a counter, those being scanned that became one since the last turn, and who lives by
+        which clocks."""
+        self.errors += await self._derived.begin(self._fresh)
         self._counter_ids = await self._counters.counters(self._fresh)
         self._clocks = await self._days.clocks()
 
     async def settle_touched(self) -> None:
-        """Notes are taken, refreshed in every tier, and removed; a crash in between repeats a refresh."""
-        cursor = await self._connection.execute(NOTES)
-        notes = {
-            number: Span(microseconds(starts), microseconds(ends)) for number, starts, ends in await cursor.fetchall()
-        }
+        """Notes are taken, derived for, refreshed in every tier, and removed; a crash in between repeats that."""
+        notes = await self._notes()
+        undone = []
         # A week at a time: its days are made once, however many notes there are in it.
-        for _, week in groupby(merged(notes.values()), key=lambda span: span.start // width(CHUNK)):
+        for week in _weeks(note.span for note in notes.values() if not note.derived):
+            undone += [] if await self._reworked(week) else week
+        if len(undone) < len(notes):
+            notes |= {number: note for number, note in (await self._notes()).items() if note.derived}
+        for week in _weeks(note.span for note in notes.values()):
             spans = [span for span in week if await self._refreshed(span)]
             if spans and await self._days_made(spans):
-                settled = [number for number, note in notes.items() if overlapping(spans, note.start, note.start + 1)]
+                settled = [
+                    number
+                    for number, (span, _) in notes.items()
+                    if overlapping(spans, span.start, span.start + 1) and not overlapping(undone, *span)
+                ]
                 await self._connection.execute(FORGET, (settled,))
+
+    async def _notes(self) -> dict[int, _Note]:
+        cursor = await self._connection.execute(NOTES)
+        return {
+            number: _Note(Span(microseconds(starts), microseconds(ends)), derived)
+            for number, starts, ends, derived in await cursor.fetchall()
+        }
+
+    async def _reworked(self, spans: list[Span]) -> bool:
+        """Derives again what readings in these spans have touched; false as below."""
+        with self._noticed(Span(spans[0].start, spans[-1].end)) as failed:
+            # Notes that have come since the turn began are stale as well.
+            stale = tuple(merged([*self._fresh.touched, *spans]))
+            await self._derived.rework(spans, self._fresh._replace(touched=stale))
+        return not failed
 
     async def move_watermarks(self, to: int) -> None:
         """Up to `to`, microseconds of a whole minute; never back."""
@@ -130,27 +178,53 @@ class _Turn:
         cursor = await self._connection.execute(INTEND, (instant(to), MINUTES.name))
         row = await cursor.fetchone()
         intended = microseconds(row[0]) if row else to
-        before = self._watermarks
+        before, was_fresh, behind = self._watermarks, self._fresh, False
         self._watermarks = Freshness.at(intended).watermarks
         # For what is looked up before a span: everything there is refreshed by the time that the span is.
         self._fresh = self._fresh._replace(watermarks=self._watermarks)
         for span in await self._with_rows(Span(before[0], intended), and_next=True):
-            if not (await self._refreshed(span) and await self._days_made([span])):
+            with self._noticed(span) as failed:
+                await self._examine(span)
+                behind |= await self._derived.keep_up(span, was_fresh, self._fresh)
+            if not (await self._refreshed(span, examined=True) and await self._days_made([span])) or failed:
                 # Nobody else's series wait for it: the watermark moves on, and this span is noted as stale.
                 await self._connection.execute(NOTE, (instant(span.start), instant(span.end)))
         await self._connection.execute(PUBLISH, (_NAMES, [instant(reached) for reached in self._watermarks]))
+        if behind:
+            await self.settle_touched()
 
-    async def _refreshed(self, span: Span) -> bool:
+    async def go_back(self) -> None:
+        """Derives what is older than derived series are, for as long as nobody else waits for it."""
+        began = at = time.monotonic()
+        lengths, length = iter(AT_ONCE[1:]), AT_ONCE[0]
+        chunks = await self._database.engine.chunks(self._connection)
+        while at < began + SECONDS_BACK and (span := self._derived.older(chunks, self._fresh, length)):
+            with self._noticed(span) as failed:
+                await self._derived.go_back(span, self._fresh)
+            if failed:
+                await self._connection.execute(NOTE, (instant(span.start), instant(span.end)))
+            await self._derived.went_back(span)
+            await self.settle_touched()
+            if time.monotonic() < at + SECONDS_BACK / 4:
+                length = next(lengths, length)
+            at = time.monotonic()
+
+    async def _refreshed(self, span: Span, *, examined: bool = False) -> bool:
         """Brings every tier up to date there, the finest first; false, and the reason kept, where one cannot be."""
         with self._noticed(span) as failed:
             for tier, watermark in zip(TIERS, self._watermarks, strict=True):
                 whole = widened(span, tier.width)
                 for part in await self._with_rows(Span(whole.start, min(whole.end, watermark))):
                     await self._database.engine.refresh(self._connection, tier, instant(part.start), instant(part.end))
-            for part in await self._with_rows(span):
-                await self._counters.examine(self._counter_ids, part, self._watermarks[0], self._fresh)
+            if not examined:
+                await self._examine(span)
             self.spans += 1
         return not failed
+
+    async def _examine(self, span: Span) -> None:
+        """Finds the drops of counters there, in raw rows."""
+        for part in await self._with_rows(span):
+            await self._counters.examine(self._counter_ids, part, self._watermarks[0], self._fresh)
 
     async def _days_made(self, spans: Sequence[Span]) -> bool:
         """Makes the days that meet these spans, whose tiers are refreshed; false as above."""
@@ -187,6 +261,10 @@ class _Turn:
         if and_next:
             numbers |= {number + 1 for number in numbers}
         return overlapping(_chunks(sorted(numbers), width(CHUNK)), *span)
+
+
+def _weeks(spans: Iterable[Span]) -> list[list[Span]]:
+    return [list(week) for _, week in groupby(merged(spans), key=lambda span: span.start // width(CHUNK))]
 
 
 def _chunks(numbers: Iterable[int], chunk: int) -> Iterable[Span]:

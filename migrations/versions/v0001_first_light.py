@@ -3,14 +3,14 @@
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.catalog_version import VERSION
 from migrations.counter_tables import COUNTERS
 from migrations.day_tables import DAYS
+from migrations.derived_tables import DERIVED
 from migrations.kpi_tables import KPIS
 
 revision = "0001"
-down_revision = None
-branch_labels = None
-depends_on = None
+down_revision = branch_labels = depends_on = None
 
 CATALOG = """
 CREATE TABLE plants (
@@ -287,8 +287,8 @@ END $$
 
 def upgrade() -> None:
     timescale = op.get_bind().scalar(sa.text("SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'"))
-    _run([CATALOG, COUNTERS, DAYS, KPIS, READINGS if timescale else READINGS + " PARTITION BY RANGE (time)"])
-    _run(TIMESCALE if timescale else PLAIN)
+    made = READINGS if timescale else READINGS + " PARTITION BY RANGE (time)"
+    _run([CATALOG, COUNTERS, DAYS, KPIS, DERIVED, VERSION, made, *(TIMESCALE if timescale else PLAIN)])
 
 
 def downgrade() -> None:

@@ -196,7 +196,7 @@ async def test_a_request_that_takes_too_long_is_stopped_and_its_connection_serve
     async with open_client(house) as client:
         assert (await client.post("/graphql", json=ask)).status_code == 200
         async with database.begin() as transaction:
-            await transaction.execute(sa.text("LOCK TABLE plants"))
+            await transaction.execute(sa.text("LOCK TABLE catalog_version"))
             waiting = await asyncio.gather(*(client.post("/graphql", json=ask) for _ in range(6)))
             for response in waiting:
                 assert response.status_code == 408

@@ -56,7 +56,7 @@ async def test_a_page_of_200_machines_costs_the_statements_of_one(server: TestSe
         one = await log.statements(PAGE, first=1)
         many = await log.statements(PAGE, first=MACHINES)
         assert len(one) == len(many) <= 8, [text[:200] for text in many]
-        assert sum(text.startswith("SELECT latest.") for text in many) == 1
+        assert sum("FROM latest" in text for text in many) == 1
         edges = (await asker.data(PAGE, first=MACHINES))["machines"]["edges"]
         assert len(edges) == MACHINES
         assert all(series["latest"] for edge in edges for series in edge["node"]["series"])
@@ -89,7 +89,7 @@ async def test_curves_of_50_series_and_three_aliases_cost_the_statements_of_one(
                 len(await log.statements(q, ids=i, range=asked)) for q in (once, thrice) for i in (ids[:1], ids[:50])
             ]
             assert len(set(counts)) == 1, (name, counts)
-            assert counts[0] <= 4, name
+            assert counts[0] <= 5, name
         both = "query ($ids: [ID!]!, $range: Range!) {series(ids: $ids) {metric {name} machine {path} %s}}"
         everything = await log.statements(both % " ".join(fields.values()), ids=ids[:50], range=asked)
         assert len(everything) <= 11, [text[:200] for text in everything]
@@ -179,7 +179,7 @@ async def test_links_and_connections_at_any_depth_cost_the_statements_of_one(
         edges = (await asker.data("{machines(first: 200) {edges {node {id}}}}"))["machines"]["edges"]
         ids = [edge["node"]["id"] for edge in edges]
         counts = [len(await log.statements(nodes, ids=given)) for given in (ids[:1], ids)]
-        assert counts[0] == counts[1] == 4
+        assert counts[0] == counts[1] == 5
 
 
 async def test_columns_pass_through_execution_in_one_piece(database_url: str) -> None:

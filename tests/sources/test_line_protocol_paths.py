@@ -11,7 +11,8 @@ from app.domain.batch import Decoded
 from app.domain.limits import Limits
 from app.sources import line_protocol
 from app.sources.line_protocol import LineProtocol, parts
-from app.sources.line_protocol_plain import plain_rows, readable
+from app.sources.line_protocol_columns import sure_rows
+from app.sources.line_protocol_plain import Rows, plain_rows, readable
 from app.sources.line_protocol_series import BatchSeries, KnownSeries
 
 NOW = 1_767_225_600_000_000
@@ -139,3 +140,60 @@ def test_hostile_bodies_cost_neither_time_nor_memory(unit: bytes) -> None:
     tracemalloc.stop()
     assert sum(len(result.batch) + len(result.refusals) + result.blank for result in results) > 0
     assert peak < 20_000_000
+
+
+def plainest(body: str) -> Rows | None:
+    series = BatchSeries(KnownSeries(100, 1 << 20))
+    return sure_rows(body.encode("utf-8", "surrogateescape"), series.entries)
+
+
+HEADS = st.sampled_from(["m", "m,a=1", "m,plant=p,line=l,machine=é", "m,a=b=c", "m,", ",a=1", "m,a=", "m,a=1,a=2"])
+DIGITS = st.from_regex(r"-?[0-9]{0,17}\.?[0-9]{0,17}(?:[eE][+-]?[0-9]{1,3})?[iu]?", fullmatch=True)
+PLAINEST = st.builds(
+    "{} {} {}".format,
+    HEADS,
+    st.lists(st.builds("{}={}".format, st.sampled_from(["f", "value", "é", ""]), DIGITS | VALUES),
+             min_size=1, max_size=3).map(",".join),
+    st.sampled_from([T, T + 1, T, "0", "9223372036854775807", "9223372036854775808", "99999999999999999999"]),
+)  # fmt: skip
+"""Bodies that are nearly taken as a whole, or just so."""
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(PLAINEST, min_size=1, max_size=4).map("\n".join) | BODIES, st.sampled_from(["", "\n", "\r\n", "\n\n"]))
+def test_all_three_paths_say_the_same(body: str, end: str) -> None:
+    raw = (body + end).encode("utf-8", "surrogateescape")
+    results = [decoded(raw)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line_protocol, "sure_rows", lambda body, places: None)
+        results.append(decoded(raw))
+        patch.setattr(line_protocol, "plain_rows", lambda lines, clean, places: plain_rows([], clean, places))
+        strict = decoded(raw)
+    for result in results:
+        assert rows(result) == rows(strict)
+        assert (result.refusals, result.blank) == (strict.refusals, strict.blank)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.decimals(-(10**9), 10**9, places=3))
+def test_by_columns_a_number_is_the_nearest_double(number: object) -> None:
+    taken = plainest(f"m f={number} {T}")
+    assert taken is not None
+    assert taken.values.tolist() == [float(str(number))]
+
+
+def test_which_bodies_are_taken_by_columns() -> None:
+    for body in (
+        f"m,a=1 f=1.5 {T}",
+        f"m,a=1 f=1.5,g=-2i,h=3u {T}\nn value=0.1234567890123456789 {T}\n",
+        f"m f=1e3 {T}\r\nm f=.5 {T}\r\n",
+    ):
+        taken = plainest(body)
+        assert taken is not None, body
+        assert len(taken.lines) == body.count("=") - body.count("a="), body
+    for body in (
+        "", "m f=1", f"m f=t {T}", f'm f="x" {T}', f"m  f=1 {T}", f"m f=1 {T}\n# {T} x", f"m f=nan {T}", f"m f=1_0 {T}",
+        f"m f=1e999 {T}", "m f=1 -5", f"m f=1 {T}\nm f=1 5", f"m f=1 {T}\n\nm f=1 {T}", f"m =1 {T}", f"m f=1,=2 {T}",
+        f"m f=1,g {T}", f"m f=1=2 {T}", f"m,a f=1 {T}", f"m,a=\udcff f=1 {T}", f"m f=1.5i {T}", f"m f=1.2.3 {T}",
+        f"m f=- {T}", f"m f=. {T}", f"m f=i {T}", f"m f=1-2 {T}",
+    ):  # fmt: skip
+        assert plainest(body) is None, body

@@ -1,0 +1,133 @@
+"""What answers say of the catalog, kept as long as it stays as it is: of the same question, only readings are asked."""
+
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import orjson
+from graphql import GraphQLObjectType, OperationDefinitionNode, OperationType
+
+from app.read.remembered import Answers
+from schema.breadth import BreadthFirst, Hole
+from schema.lasting import is_of_catalog
+from schema.lasting_variables import catalog_variables
+from schema.passing import encode
+
+MOST: Final = 8_000_000
+"""Characters of all outlines as JSON; in memory they take about ten times as much."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """An answer with holes, the catalog that it is of, and the operation that it answers."""
+
+    catalog: Answers
+    operation: OperationDefinitionNode
+    data: dict[str, Any]
+    holes: list[Hole]
+    size: int
+
+    def told(self, columns: list[list[Any]]) -> bytes:
+        """As JSON, with the holes filled; nobody else may come between."""
+        for hole, column in zip(self.holes, columns, strict=True):
+            for row, value in zip(hole.rows, column, strict=True):
+                row[hole.name] = value
+        text = encode(self.data)
+        self.empty()
+        return text
+
+    def empty(self) -> None:
+        """Lets go of the readings."""
+        for hole in self.holes:
+            for row in hole.rows:
+                row[hole.name] = None
+
+
+class Question(NamedTuple):
+    """An operation (by identity), the variables that its catalog fields look at, as JSON, and who may see what."""
+
+    operation: int
+    variables: bytes
+    scope: int | None
+
+
+class Outlines:
+    """Of the questions asked last; all are forgotten when there are too many."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._kept: dict[Question, Outline] = {}
+        self._names: dict[int, tuple[OperationDefinitionNode, frozenset[str]]] = {}
+
+    def find(self, question: Question) -> Outline | None:
+        return self._kept.get(question)
+
+    def keep(self, question: Question, outline: Outline) -> None:
+        if before := self._kept.get(question):
+            self._size -= before.size
+        self._size += outline.size
+        self._kept[question] = outline
+        if self._size > MOST:
+            self._kept, self._names, self._size = {}, {}, 0
+
+    def names(self, executor: BreadthFirst) -> frozenset[str]:
+        """The variables that decide what is asked of the catalog."""
+        operation = executor.operation
+        known = self._names.get(id(operation))
+        if known is None or known[0] is not operation:
+            if len(self._names) > 1_000:
+                self._names = {}
+            fragments = {name: each.definition for name, each in executor.fragments.items()}
+            known = operation, catalog_variables(executor.schema, operation, fragments)
+            self._names[id(operation)] = known
+        return known[1]
+
+
+class Outlined(BreadthFirst):
+    """For `strawberry.Schema(execution_context_class=...)`: the same answers again, sooner. Data may come as JSON.
+
+    A context that has `outlines` takes part: their answers stand until `catalog()` gives other ones.
+    """
+
+    def execute_root_grouped_field_set(
+        self, root_type: Any, root_value: Any, grouped_field_set: Any, serially: bool, position_context: Any
+    ) -> Any:
+        plain = super().execute_root_grouped_field_set
+
+        def plainly() -> Any:
+            return plain(root_type, root_value, grouped_field_set, serially, position_context)
+
+        outlines = getattr(self.context_value, "outlines", None)
+        if outlines is None or self.operation.operation is not OperationType.QUERY:
+            return plainly()
+        return self._answered(outlines, plainly)
+
+    def execute_field(
+        self, parent_type: GraphQLObjectType, source: Any, field_details_list: Any, path: Any, position_context: Any
+    ) -> Any:
+        """Outside of lists nothing is kept open: such an answer has no outline."""
+        field = self.schema.get_field(parent_type, field_details_list[0].node.name.value)
+        if field is not None and not is_of_catalog(field):
+            self.holes = None
+        return super().execute_field(parent_type, source, field_details_list, path, position_context)
+
+    async def _answered(self, outlines: Outlines, plainly: Any) -> Any:
+        given = self.context_value.variables
+        variables = {name: given[name] for name in sorted(outlines.names(self)) if name in given}
+        question = Question(id(self.operation), orjson.dumps(variables), self.context_value.viewer.plant_id)
+        outline = outlines.find(question)
+        if outline and outline.catalog is await self.context_value.catalog():
+            try:
+                columns = await self.columns([hole.wanted for hole in outline.holes], True)
+                return orjson.Fragment(outline.told(columns))
+            except Exception:
+                pass  # the plain executor says what is wrong, and where
+        answer = plainly()
+        data = await answer if self.is_awaitable(answer) else answer
+        if self.holes is None or self.collected_errors.errors or not self.context_value.has_seen_catalog:
+            return data
+        text = encode(data)
+        catalog = await self.context_value.catalog()
+        outline = Outline(catalog, self.operation, data, self.holes, len(text))
+        outlines.keep(question, outline)
+        outline.empty()
+        return orjson.Fragment(text)

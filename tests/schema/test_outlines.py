@@ -1,0 +1,134 @@
+"""Outlines: the second answer is the one that would be given without them, from fewer statements."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+import sqlalchemy as sa
+
+from app.domain.instants import MINUTE, SECOND
+from app.read.remembered import Answers
+from schema import outlines
+from schema.breadth import Hole
+from schema.outlines import Outline, Outlines, Question
+from tests.asker import Asker, columns, unmapped, within
+from tests.engines import TestServer
+from tests.holdings import BASE
+from tests.watched import watched
+
+pytestmark = pytest.mark.anyio
+
+RANGE = within(BASE, BASE + 10 * MINUTE)
+QUERIES = {
+    "plant": """{plant(code: "p") {name machines {path series {
+      metric {name} latest {time value quality status text}}}}}""",
+    "curves": """query ($range: Range!, $every: Duration! = "PT1M", $with: Boolean = false) {
+      machine(path: "p/l/m0") {name series {id unit metric {name unit}
+        a: buckets(range: $range, every: $every) {starts average minimum maximum count finality}
+        b: buckets(range: $range, every: "PT5M", fill: PREVIOUS) {...Values}
+        plot(range: $range, points: 5) @include(if: $with) {times values}
+        readings(range: $range, first: 3) {times values endCursor}
+        labels {code text}
+      }}
+    } fragment Values on Buckets {starts average}""",
+    "everything": """query ($range: Range!) {
+      machines {totalCount edges {cursor node {path line {path plant {code}} type {name metrics {name}} attributes
+        series {...Curve}}}}
+      plants {edges {node {code lines {code machines {name series {__typename ...Curve machine {path}}}}}}}
+    } fragment Curve on Series {source latest {value} buckets(range: $range, every: "PT1M") {increase last}}""",
+    "aligned": """query ($range: Range!) {plant(code: "p") {lines {code
+      aligned(metrics: ["x"], range: $range, every: "PT1M") {offset series {metric {name}} buckets {average}}}}}""",
+    "kpi": """query ($range: Range!) {machines {edges {node {path
+      kpi(name: "mean", range: $range) {value inputs {name}}}}}}""",
+    "alone": """query ($range: Range!) {machine(path: "p/l/m0") {kpi(name: "mean", range: $range) {value}}}""",
+    "unmapped": "{unmappedSeries {totalCount edges {node {source latest {value}}}}}",
+    "nodes": '{kpis {name} __schema {queryType {name}} nothing: machine(path: "p/l/nothing") {name}}',
+    "wrong": """query ($range: Range!) {machines {edges {node {series {id
+      buckets(range: $range, every: "PT1M", unit: "bananas") {average}}}}}}""",
+    "dear": """query ($range: Range!) {machines {edges {node {series {id
+      buckets(range: {from: "1990-01-01T00:00:00Z", to: "2024-01-01T00:00:00Z"}, every: "PT1S", fill: NULLS) {average}
+      plot(range: $range) {values}}}}}}""",
+}
+
+
+async def fill(asker: Asker) -> None:
+    await asker.house.model.apply("kpis: [{name: mean, formula: average(x)}]\nmetrics: [{name: x}]", "f")
+    readings = [(BASE + at * 10 * SECOND, at % 7 / 2) for at in range(12)]
+    paths = ["p/l/m0", "p/l/m1", "p/k/m0", "q/l/m0"]
+    await asker.send(*(columns(path, name, readings) for path in paths for name in ("x", "y")))
+    await asker.send(columns("p/l/m0", "state", [(BASE, "run")]), unmapped("tag", readings))
+
+
+async def forget(asker: Asker) -> None:
+    async with asker.house.database.begin() as transaction:
+        await transaction.execute(sa.text("UPDATE catalog_version SET version = version + 1"))
+
+
+async def answered(asker: Asker, name: str, **more: object) -> Any:
+    query = QUERIES[name]
+    given = ({"range": RANGE} if "$range" in query else {}) | more
+    answer = await asker.answer(query, **given)
+    answer.pop("extensions", None)
+    return answer
+
+
+async def test_an_answer_is_the_same_with_an_outline_and_without(asker: Asker) -> None:
+    await fill(asker)
+    for turn in range(3):
+        for name in QUERIES:
+            for more in ({}, {"with": True}, {"every": "PT2M"}) if name == "curves" else ({},):
+                warm = [await answered(asker, name, **more) for _ in range(2)]
+                await forget(asker)
+                cold = await answered(asker, name, **more)
+                assert warm == [cold, cold], (turn, name)
+                assert ("errors" in cold) == (name in ("wrong", "dear"))
+        at = BASE + (turn + 3) * MINUTE
+        await asker.send(
+            columns("p/l/m0", "x", [(at, 40.0 + turn)]), columns("p/l/m0", "state", [(at, f"state {turn}")])
+        )
+        await asker.advance(BASE + turn * MINUTE)
+
+
+async def test_what_is_known_of_the_catalog_is_not_asked_whatever_range_is(
+    server: TestServer, database_url: str
+) -> None:
+    async with watched(server, database_url) as (asker, log):
+        await fill(asker)
+        for name in ("plant", "curves", "aligned"):
+            await answered(asker, name)
+            for minutes in (2, 7) if name != "plant" else (0,):
+                more = {"range": within(BASE, BASE + minutes * MINUTE)} if minutes else {}
+                _, found = await log.during(answered(asker, name, **more), forgotten=False)
+                assert not [text for text in found if "machines.code" in text or "FROM plants" in text], name
+                assert sum("catalog_version" in text for text in found) == 1
+                assert len(found) <= 10, (name, [text[:80] for text in found])
+
+
+async def test_many_who_ask_at_once_get_each_what_they_asked_for(asker: Asker) -> None:
+    await fill(asker)
+    ranges = [within(BASE, BASE + (1 + number % 5) * MINUTE) for number in range(40)]
+    wanted = []
+    for each in ranges[:5]:
+        await forget(asker)
+        wanted.append(await answered(asker, "curves", range=each))
+    assert len({str(each) for each in wanted}) > 1
+    found = await asyncio.gather(*(answered(asker, "curves", range=each) for each in ranges))
+    assert found == wanted * 8
+
+
+def outline(size: int, rows: list[dict[str, Any]]) -> Outline:
+    return Outline(Answers(), cast("Any", None), {"rows": rows}, [Hole(cast("Any", None), "value", rows)], size)
+
+
+async def test_readings_are_let_go_and_outlines_are_bounded() -> None:
+    rows = [{"name": "a", "value": 1}, {"name": "b", "value": 2}]
+    made = outline(10, rows)
+    assert made.told([[3.5, None]]) == b'{"rows":[{"name":"a","value":3.5},{"name":"b","value":null}]}'
+    assert [row["value"] for row in rows] == [None, None]
+    kept, questions = Outlines(), [Question(number, b"{}", None) for number in range(4)]
+    for question in questions[:3]:
+        kept.keep(question, outline(outlines.MOST // 3, []))
+    kept.keep(questions[0], outline(outlines.MOST // 3, []))
+    assert all(kept.find(question) for question in questions[:3]), "one that is made again takes the place of the old"
+    kept.keep(questions[3], outline(outlines.MOST // 3, []))
+    assert not any(kept.find(question) for question in questions)
