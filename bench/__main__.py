@@ -19,6 +19,7 @@ from bench.fresh import fresh
 from bench.growth import growth
 from bench.imports import imports
 from bench.ingest import ingest
+from bench.kpis import kpis
 from bench.memory import memory
 from bench.mess import mess
 from bench.outage import outage
@@ -41,6 +42,7 @@ PARTS: Mapping[str, Callable[[Server, Extent], Awaitable[list[Figure]]]] = {
     "memory": lambda server, _: memory(server),
     "mess": mess,
     "year": year,
+    "kpis": kpis,
     "export": export,
 }
 """What is measured on one server, in this order; faults start servers of their own."""

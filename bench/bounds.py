@@ -54,6 +54,8 @@ MOST_INCREASES: Final = 0.2
 """Seconds for the daily increases of a year of 100 counters."""
 MOST_MONTHS: Final = 0.1
 """Seconds for the months of a year of 100 series."""
+MOST_KPI: Final = 0.2
+"""Seconds for a KPI by days over a month, of 200 machines."""
 LEAST_CSV: Final = 200_000
 """Readings a second that are exported as CSV."""
 LEAST_ARROW: Final = 500_000

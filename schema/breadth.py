@@ -187,15 +187,15 @@ class BreadthFirst(ColumnPassing):
                 info = self.build_resolve_info(each.field, nodes, each.kind, each.path)
                 asked.append((info, self._resolved(each.field, each.details[0], info, each.sources)))
             for each, (info, values) in zip(wanted, asked, strict=True):
-                leaf = graphql.is_leaf_type(graphql.get_nullable_type(each.field.type)) and isinstance(values, list)
-                if leaf and not any(map(self.is_awaitable, values)):
+                if graphql.is_leaf_type(graphql.get_nullable_type(each.field.type)) and not _waits(values):
                     columns.append(self._leaves(each.field.type, values))
                 else:
                     waiting.append(self._awaited(each, info, values, inside or not each.is_of_catalog))
                     columns.append(None)
         except BaseException:
             _close(waiting)
-            _close(chain.from_iterable(values for _, values in asked if isinstance(values, list)))
+            for _, values in asked:
+                _close(values if isinstance(values, list) else [values])
             raise
         found = iter(await asyncio.gather(*waiting, return_exceptions=True))
         columns = [next(found) if column is None else column for column in columns]
@@ -212,7 +212,8 @@ class BreadthFirst(ColumnPassing):
         elif all(map(asyncio.isfuture, values)):
             # A loader answers all at once: after the first, the others are there.
             values = [await each for each in values]
-        elif places := [place for place, value in enumerate(values) if self.is_awaitable(value)]:
+        elif _waits(values):
+            places = [place for place, value in enumerate(values) if self.is_awaitable(value)]
             found = await asyncio.gather(*(values[place] for place in places), return_exceptions=True)
             for place, value in zip(places, found, strict=True):
                 if isinstance(value, BaseException):
@@ -256,6 +257,11 @@ class BreadthFirst(ColumnPassing):
 def _is_list_of_objects(declared: Any, result: Any) -> bool:
     kind = graphql.get_nullable_type(declared)
     return isinstance(result, list) and bool(result) and isinstance(kind, GraphQLObjectType)
+
+
+def _waits(values: Any) -> bool:
+    """By their types, of which there are few."""
+    return not isinstance(values, list) or any(hasattr(kind, "__await__") for kind in set(map(type, values)))
 
 
 def _check_nulls(declared: Any, values: Sequence[Any]) -> None:
