@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from bench.bounds import CONNECTIONS, LEAST_MACHINE_PAGE, LEAST_PLANT_PAGE, MOST_PAGES_MEMORY, Extent
 from bench.client import request
+from bench.costs import costs
 from bench.figures import Figure, at_most, compared
 from bench.history import METRICS, PLANT_MACHINES, PLANT_METRICS, History
 from bench.process import Service, bare_routes, service
@@ -35,7 +36,7 @@ MINUTES = 1_440
 
 
 async def pages(server: Server, extent: Extent) -> list[Figure]:
-    """Both pages, and small queries, on one database."""
+    """Both pages, small queries, and what a page costs more that is larger, on one database."""
     history = History.until_now(extent.history_machines)
     async with (
         new_database(server, "bench_pages") as url,
@@ -47,6 +48,7 @@ async def pages(server: Server, extent: Extent) -> list[Figure]:
             await _machine_page(running, bare, history, extent.page_seconds),
             await _plant_page(running, bare, extent.page_seconds),
             *await small_queries(running),
+            *await costs(running, history, extent.page_seconds),
             at_most("pages and small queries: peak memory of the service", running.peak_megabytes, MOST_PAGES_MEMORY),
         ]
 
