@@ -121,7 +121,14 @@ def running(environment: dict[str, str], *arguments: str, told: signal.Signals =
     """A service on a port of its own, told to stop in the end; then `said` is what it said."""
     port = free_port()
     command = [sys.executable, "-m", "app", *arguments, "--port", str(port)]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        # What a shell runs in the background is deaf to it, and so are its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     service = Running(process, f"http://127.0.0.1:{port}")
     try:
         _wait_until_ready(service)
@@ -186,7 +193,8 @@ def test_a_service_starts_the_server_again_that_was_killed(environment: dict[str
         )
         assert answer.json()["data"]["machine"]["series"] == [{"readings": {"values": [0, 1, 2]}}]
     assert service.said.count("The embedded PostgreSQL is not running, although it is in use; starting it again") == 2
-    assert service.said.count("The embedded PostgreSQL runs again.") == 2
+    # The last time, it may be told to stop before it could say so.
+    assert service.said.count("The embedded PostgreSQL runs again.") in (1, 2)
     assert servers_of(folder) == []
 
 

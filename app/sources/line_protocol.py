@@ -17,6 +17,9 @@ from app.sources.line_protocol_strict import line_of
 
 __all__ = ["LineProtocol", "parts"]
 
+BY_COLUMNS = 1 << 14
+"""Bytes: some 250 lines. For fewer, arrays cost more than they save."""
+
 _NANOSECONDS = {
     "ns": 1, "n": 1, "us": 1_000, "u": 1_000, "ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3_600 * 10**9,
 }  # fmt: skip
@@ -41,7 +44,7 @@ class LineProtocol:
             body = body.removeprefix(BYTE_ORDER_MARK)
         series = BatchSeries(self._known)
         unusual = _Unusual(series)
-        rows, lines = sure_rows(body, series.entries), list[str]()
+        rows, lines = sure_rows(body, series.entries) if len(body) >= BY_COLUMNS else None, list[str]()
         if rows is None:
             lines, clean = readable(body)
             rows = plain_rows(lines, clean, series.places)

@@ -163,8 +163,9 @@ PLAINEST = st.builds(
 @given(st.lists(PLAINEST, min_size=1, max_size=4).map("\n".join) | BODIES, st.sampled_from(["", "\n", "\r\n", "\n\n"]))
 def test_all_three_paths_say_the_same(body: str, end: str) -> None:
     raw = (body + end).encode("utf-8", "surrogateescape")
-    results = [decoded(raw)]
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line_protocol, "BY_COLUMNS", 0)
+        results = [decoded(raw)]
         patch.setattr(line_protocol, "sure_rows", lambda body, places: None)
         results.append(decoded(raw))
         patch.setattr(line_protocol, "plain_rows", lambda lines, clean, places: plain_rows([], clean, places))
@@ -197,3 +198,12 @@ def test_which_bodies_are_taken_by_columns() -> None:
         f"m f=- {T}", f"m f=. {T}", f"m f=i {T}", f"m f=1-2 {T}",
     ):  # fmt: skip
         assert plainest(body) is None, body
+
+
+def test_a_long_body_of_the_plainest_lines_needs_no_other_path() -> None:
+    lines = [f"m,a={n % 7} f={n}.5,g={n}i {T + n * 1_000}" for n in range(500)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(line_protocol, "plain_rows")
+        result = decoded("\n".join(lines))
+    assert rows(result)[:3] == [("m,a=0 f", NOW, 0.5), ("m,a=0 g", NOW, 0.0), ("m,a=1 f", NOW + 1, 1.5)]
+    assert len(result.batch) == 1_000
