@@ -17,7 +17,6 @@ from app.read.counters import CounterReader
 from app.read.curves import CurveReader
 from app.read.kpis import KpiReader
 from app.read.plants import PlantReader
-from app.read.remembered import Answers
 from app.read.steps import StepReader
 
 Key = TypeVar("Key")
@@ -82,7 +81,6 @@ class Context:
         variables: Mapping[str, object] = MappingProxyType({}),
         outlines: object = None,
     ) -> None:
-        self._moment = asking.moment
         self.variables = variables
         self.outlines = outlines
         self.viewer = asking.viewer
@@ -93,13 +91,7 @@ class Context:
         self.loaders = Loaders(asking.plants, asking.curves, asking.steps, asking.counters, asking.kpis)
         self.changes = changes
 
-    @property
-    def has_seen_catalog(self) -> bool:
-        return self._moment.seen
-
-    async def catalog(self) -> Answers:
-        """What is known of the catalog as this request has found it."""
-        return await self._moment.catalog()
+        self.moment = asking.moment
 
 
 Info = strawberry.Info[Context, None]

@@ -1,11 +1,14 @@
 """What answers say of the catalog, kept as long as it stays as it is: of the same question, only readings are asked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import orjson
 from graphql import GraphQLObjectType, OperationDefinitionNode, OperationType
 
+from app.domain.model import SeriesId
+from app.read.moment import Moment
 from app.read.remembered import Answers
 from schema.breadth import BreadthFirst, Hole
 from schema.lasting import is_of_catalog
@@ -24,6 +27,7 @@ class Outline:
     operation: OperationDefinitionNode
     data: dict[str, Any]
     holes: list[Hole]
+    paid_for: Sequence[SeriesId]
     size: int
 
     def told(self, columns: list[list[Any]]) -> bytes:
@@ -85,7 +89,7 @@ class Outlines:
 class Outlined(BreadthFirst):
     """For `strawberry.Schema(execution_context_class=...)`: the same answers again, sooner. Data may come as JSON.
 
-    A context that has `outlines` takes part: their answers stand until `catalog()` gives other ones.
+    A context that has `outlines` takes part: they stand until its `moment` knows of another catalog.
     """
 
     def execute_root_grouped_field_set(
@@ -114,8 +118,10 @@ class Outlined(BreadthFirst):
         given = self.context_value.variables
         variables = {name: given[name] for name in sorted(outlines.names(self)) if name in given}
         question = Question(id(self.operation), orjson.dumps(variables), self.context_value.viewer.plant_id)
-        outline = outlines.find(question)
-        if outline and outline.catalog is await self.context_value.catalog():
+        moment: Moment = self.context_value.moment
+        if outline := outlines.find(question):
+            moment.foresee(outline.paid_for)
+        if outline and outline.catalog is await moment.catalog():
             try:
                 columns = await self.columns([hole.wanted for hole in outline.holes], True)
                 return orjson.Fragment(outline.told(columns))
@@ -123,11 +129,10 @@ class Outlined(BreadthFirst):
                 pass  # the plain executor says what is wrong, and where
         answer = plainly()
         data = await answer if self.is_awaitable(answer) else answer
-        if self.holes is None or self.collected_errors.errors or not self.context_value.has_seen_catalog:
+        if self.holes is None or self.collected_errors.errors or not moment.seen:
             return data
         text = encode(data)
-        catalog = await self.context_value.catalog()
-        outline = Outline(catalog, self.operation, data, self.holes, len(text))
+        outline = Outline(await moment.catalog(), self.operation, data, self.holes, moment.paid_for, len(text))
         outlines.keep(question, outline)
         outline.empty()
         return orjson.Fragment(text)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import cast
 
 from app.domain.asking import Bill, Budget
 from app.domain.model import SeriesId
@@ -57,9 +58,17 @@ class Moment:
         return self._remembered.of((await self._seen()).catalog)
 
     async def _seen(self) -> Present:
+        self.foresee(())
+        return await cast("asyncio.Task[Present]", self._present)
+
+    def foresee(self, series: Sequence[SeriesId]) -> None:
+        """These will have to be paid for, if nothing has changed: what that takes is read with the state."""
         if self._present is None:
-            self._present = asyncio.ensure_future(self._tiers.present())
-        return await self._present
+            self._present = asyncio.ensure_future(self._tiers.present(series))
+
+    @property
+    def paid_for(self) -> Sequence[SeriesId]:
+        return list(self._received)
 
     def received(self, series: SeriesId) -> int:
         """How many readings there are of a series that is paid for."""
@@ -80,6 +89,7 @@ class Moment:
         bills: Sequence[Bill] = self._bills
         self._bills, self._payment = [], None
         before = self.budget.points
+        self._received |= (await self._seen()).received
         if unknown := {series for bill in bills for series in bill.series} - self._received.keys():
             self._received |= await self._series.received(list(unknown))
         coarser = self.budget.charge(bills)

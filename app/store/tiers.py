@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager, contextmanager
 from itertools import groupby
 from typing import LiteralString, NamedTuple
 
+import numpy as np
 import psycopg
 
 from app.domain.instants import instant, microseconds, width
 from app.domain.model import SeriesId
 from app.domain.spans import Span, merged, overlapping, widened, without
 from app.domain.tiers import MINUTES, TIERS, Freshness
+from app.store.columns import Integers
 from app.store.counter_scan import CounterScan
 from app.store.database import Database
 from app.store.derived import AT_ONCE, DerivedSeries
@@ -27,7 +29,9 @@ SELECT (SELECT array_agg(watermark ORDER BY array_position(%(tiers)s::text[], na
     (SELECT array_agg(gone_before ORDER BY array_position(%(tiers)s::text[], name) NULLS FIRST) FROM tiers),
     (SELECT coalesce(array_agg(starts ORDER BY id), '{}') FROM touched),
     (SELECT coalesce(array_agg(ends ORDER BY id), '{}') FROM touched),
-    (SELECT version FROM catalog_version)
+    (SELECT version FROM catalog_version),
+    (SELECT array_agg(coalesce(received, 0) ORDER BY place)
+        FROM unnest(%(series)s) WITH ORDINALITY AS wanted (series_id, place) LEFT JOIN latest USING (series_id))
 """
 INTEND: LiteralString = "UPDATE tiers SET intended = greatest(intended, %s) WHERE name = %s RETURNING intended"
 # All at once: a tier that stayed behind would have a hole where the next turn begins.
@@ -43,10 +47,11 @@ _NAMES = [tier.name for tier in TIERS]
 
 
 class Present(NamedTuple):
-    """The state of the tiers, and the version of the catalog, at one moment."""
+    """The state of the tiers, the version of the catalog, and how many readings series have received, at one moment."""
 
     freshness: Freshness
     catalog: int
+    received: dict[SeriesId, int]
 
 
 class Advance(NamedTuple):
@@ -74,15 +79,17 @@ class TierKeeper:
         """The state of the tiers at this moment."""
         return (await self.present()).freshness
 
-    async def present(self) -> Present:
+    async def present(self, series: Sequence[SeriesId] = ()) -> Present:
         """The state at this moment, in one statement."""
         async with self._database.driver(autocommit=True) as connection:
             cursor = connection.cursor(binary=True)
-            await cursor.execute(STATE, {"tiers": _NAMES})
+            await cursor.execute(STATE, {"tiers": _NAMES, "series": Integers(np.array(series, np.int32))})
             rows = await cursor.fetchall()
-        watermarks, gone, starts, ends, version = rows[0]
+        watermarks, gone, starts, ends, version, counts = rows[0]
         spans = [Span(int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
-        return Present(Freshness(tuple(map(int, watermarks)), tuple(merged(spans)), tuple(map(int, gone))), version)
+        freshness = Freshness(tuple(map(int, watermarks)), tuple(merged(spans)), tuple(map(int, gone)))
+        received = dict(zip(series, counts.tolist(), strict=True)) if series else {}
+        return Present(freshness, version, received)
 
     async def advance(self, to: int) -> Advance | None:
         """Materialises up to the whole minute before `to`, and what was touched; None where another process is at it.

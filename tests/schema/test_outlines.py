@@ -117,7 +117,7 @@ async def test_many_who_ask_at_once_get_each_what_they_asked_for(asker: Asker) -
 
 
 def outline(size: int, rows: list[dict[str, Any]]) -> Outline:
-    return Outline(Answers(), cast("Any", None), {"rows": rows}, [Hole(cast("Any", None), "value", rows)], size)
+    return Outline(Answers(), cast("Any", None), {"rows": rows}, [Hole(cast("Any", None), "value", rows)], [], size)
 
 
 async def test_readings_are_let_go_and_outlines_are_bounded() -> None:
