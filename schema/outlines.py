@@ -13,7 +13,7 @@ from app.read.remembered import Answers
 from schema.breadth import BreadthFirst, Hole
 from schema.lasting import is_of_catalog
 from schema.lasting_variables import catalog_variables
-from schema.passing import encode
+from schema.passing import Written, encode
 
 MOST: Final = 8_000_000
 """Characters of all outlines as JSON; in memory they take about ten times as much."""
@@ -124,7 +124,7 @@ class Outlined(BreadthFirst):
         if outline and outline.catalog is await moment.catalog():
             try:
                 columns = await self.columns([hole.wanted for hole in outline.holes], True)
-                return orjson.Fragment(outline.told(columns))
+                return Written(outline.told(columns))
             except Exception:
                 pass  # the plain executor says what is wrong, and where
         answer = plainly()
@@ -135,4 +135,4 @@ class Outlined(BreadthFirst):
         outline = Outline(await moment.catalog(), self.operation, data, self.holes, moment.paid_for, len(text))
         outlines.keep(question, outline)
         outline.empty()
-        return orjson.Fragment(text)
+        return Written(text)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import LiteralString, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 from app.domain.instants import instant
 from app.domain.model import SeriesId
 from app.domain.tiers import RAW, TIERS, Plan
-from app.store.columns import Integers
+from app.store.columns import PACKED_FLOATS, PACKED_INSTANTS, PACKED_INTEGERS, Integers, Packing
 from app.store.database import Database
 from app.store.engines import TABLES, Engine
 
@@ -30,6 +30,10 @@ class Measure(NamedTuple):
     needs: tuple[str, ...] = ()
     missing: LiteralString = "'NaN'"
     kept: LiteralString | None = None
+
+    @property
+    def packing(self) -> Packing:
+        return {"'NaN'": PACKED_FLOATS, "0": PACKED_INTEGERS, "start": PACKED_INSTANTS}[self.missing]
 
 
 MEAN = Measure(
@@ -94,7 +98,7 @@ class BucketReader:
             # A prepared one soon gets a plan for any range, which on a hypertable takes twice as long for a year.
             await cursor.execute(statement, parameters, prepare=False)
             rows = await cursor.fetchall()
-        return {row[0]: in_order(dict(zip(("start", *names), row[1:], strict=True))) for row in rows}
+        return unpacked(self._measures, names, rows)
 
     def statement(self, ids: Sequence[SeriesId], plan: Plan, wanted: Iterable[str]) -> tuple[SQL, dict[str, object]]:
         """The text, which depends on the plan's shape alone, and its parameters."""
@@ -163,12 +167,29 @@ def _statement(known: Mapping[str, Measure], shape: _Shape) -> Composed:
     if shape.put_together:
         whole = SQL(", ").join(SQL("{} AS {}").format(SQL(known[name].whole), Identifier(name)) for name in needed)
         parts = SQL("SELECT series_id, start, {} FROM ({}) AS part GROUP BY series_id, start").format(whole, parts)
-    answer = [
-        SQL("array_agg(coalesce({}, {}))").format(Identifier(name), SQL(known[name].missing)) for name in shape.names
-    ]
     return SQL("SELECT series_id, {} FROM ({} ORDER BY series_id, start) AS step GROUP BY series_id").format(
-        SQL(", ").join([SQL("array_agg(start)"), *answer]), parts
+        packed(known, shape.names), parts
     )
+
+
+def packed(known: Mapping[str, Measure], names: Iterable[str]) -> Composed:
+    """`start` and the named columns of the rows of a series, in a statement."""
+    values = SQL("coalesce({}, {})")
+    columns = [known[name].packing.packed(values.format(Identifier(name), SQL(known[name].missing))) for name in names]
+    return SQL(", ").join([PACKED_INSTANTS.packed(SQL("start")), *columns])
+
+
+def unpacked(
+    known: Mapping[str, Measure], names: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> dict[SeriesId, Columns]:
+    """The same columns by series, which come first in each row."""
+    packings = [PACKED_INSTANTS, *(known[name].packing for name in names)]
+    return {
+        number: in_order(
+            {name: each.unpacked(data) for name, each, data in zip(("start", *names), packings, columns, strict=True)}
+        )
+        for number, *columns in rows
+    }
 
 
 def _kept(name: str, measure: Measure) -> Composable:

@@ -10,7 +10,7 @@ from app.domain.calendar_plan import DAYS, CalendarPlan, Pieces
 from app.domain.instants import instant
 from app.domain.model import SeriesId
 from app.domain.tiers import RAW, SOURCES
-from app.store.buckets import Columns, Measure, in_order, measures
+from app.store.buckets import Columns, Measure, measures, packed, unpacked
 from app.store.columns import Instants, Integers
 from app.store.database import Database
 from app.store.engines import TABLES
@@ -37,17 +37,13 @@ class CalendarReader:
         if steps is None:
             return {}
         statement, parameters = steps
-        answer = _list(
-            SQL("array_agg(coalesce({}, {}))").format(Identifier(name), SQL(self._measures[name].missing))
-            for name in names
-        )
-        columns = SQL(COLUMNS).format(columns=answer, steps=statement)
+        columns = SQL(COLUMNS).format(columns=packed(self._measures, names), steps=statement)
         async with self._database.driver(autocommit=True) as connection:
             cursor = connection.cursor(binary=True)
             # A plan made for these values alone: one for any knows neither how many series nor which chunks.
             await cursor.execute(columns, parameters, prepare=False)
             rows = await cursor.fetchall()
-        return {row[0]: in_order(dict(zip(("start", *names), row[1:], strict=True))) for row in rows}
+        return unpacked(self._measures, names, rows)
 
 
 def stepwise(
@@ -130,7 +126,7 @@ CROSS JOIN LATERAL (
     HAVING count(*) > 0
 ) AS part
 """
-COLUMNS: LiteralString = "SELECT series_id, array_agg(start), {columns} FROM ({steps}) AS step GROUP BY series_id"
+COLUMNS: LiteralString = "SELECT series_id, {columns} FROM ({steps}) AS step GROUP BY series_id"
 
 PARTS = ("groups", "starts", "ends", "steps", "first", "last")
 

@@ -5,12 +5,13 @@ each element; nulls, which have no value, would break the even step, so statemen
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, LiteralString, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from psycopg.adapt import AdaptersMap, Buffer, Dumper, Loader
 from psycopg.pq import Format
+from psycopg.sql import SQL, Composable, Composed
 
 from app.domain.rows import Rows
 
@@ -77,6 +78,29 @@ class Instants(Column):
     """timestamptz[] of microseconds since 1970."""
 
     element = _TIMESTAMPTZ
+
+
+class Packing(NamedTuple):
+    """A column as bytes in a row, put together by the server in an eighth less time than an array: `send` gives the
+    binary form of a value, which is of this `kind`, counted from `epoch`."""
+
+    send: LiteralString
+    kind: str
+    epoch: int = 0
+
+    def packed(self, values: Composable) -> Composed:
+        """In a statement; of values that are never null."""
+        return SQL("string_agg({}({}), '')").format(SQL(self.send), values)
+
+    def unpacked(self, data: bytes) -> NDArray[np.generic]:
+        column = np.frombuffer(data, self.kind)
+        native = column.astype(column.dtype.newbyteorder("="))
+        return native + self.epoch if self.epoch else native
+
+
+PACKED_FLOATS = Packing("float8send", ">f8")
+PACKED_INTEGERS = Packing("int8send", ">i8")
+PACKED_INSTANTS = Packing("timestamptz_send", ">i8", POSTGRES_EPOCH)
 
 
 class _ColumnDumper(Dumper):
