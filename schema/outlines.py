@@ -1,10 +1,10 @@
 """What answers say of the catalog, kept as long as it stays as it is: of the same question, only readings are asked."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-import orjson
 from graphql import GraphQLObjectType, OperationDefinitionNode, OperationType
 
 from app.domain.model import SeriesId
@@ -17,6 +17,9 @@ from schema.passing import Written, encode
 
 MOST: Final = 8_000_000
 """Characters of all outlines as JSON; in memory they take about ten times as much."""
+DOCUMENT: Final = 28
+"""Parsed, a character of a document takes as much memory as so many of an outline."""
+ENTRY: Final = 500
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +31,6 @@ class Outline:
     data: dict[str, Any]
     holes: list[Hole]
     paid_for: Sequence[SeriesId]
-    size: int
 
     def told(self, columns: list[list[Any]]) -> bytes:
         """As JSON, with the holes filled; nobody else may come between."""
@@ -38,6 +40,10 @@ class Outline:
         text = encode(self.data)
         self.empty()
         return text
+
+    def size(self) -> int:
+        """What it takes beside the readings, with the document, in characters of JSON."""
+        return ENTRY + len(encode(self.data)) + DOCUMENT * _length(self.operation)
 
     def empty(self) -> None:
         """Lets go of the readings."""
@@ -50,7 +56,7 @@ class Question(NamedTuple):
     """An operation (by identity), the variables that its catalog fields look at, as JSON, and who may see what."""
 
     operation: int
-    variables: bytes
+    variables: str
     scope: int | None
 
 
@@ -58,28 +64,31 @@ class Outlines:
     """Of the questions asked last; all are forgotten when there are too many."""
 
     def __init__(self) -> None:
-        self._size = 0
-        self._kept: dict[Question, Outline] = {}
+        self._size = self._read = 0
+        self._kept: dict[Question, tuple[Outline, int]] = {}
         self._names: dict[int, tuple[OperationDefinitionNode, frozenset[str]]] = {}
 
     def find(self, question: Question) -> Outline | None:
-        return self._kept.get(question)
+        return self._kept[question][0] if question in self._kept else None
 
     def keep(self, question: Question, outline: Outline) -> None:
-        if before := self._kept.get(question):
-            self._size -= before.size
-        self._size += outline.size
-        self._kept[question] = outline
+        """Lets go of the outline's readings."""
+        outline.empty()
+        _, before = self._kept.get(question, (None, 0))
+        size = outline.size()
+        self._size += size - before
+        self._kept[question] = outline, size
         if self._size > MOST:
-            self._kept, self._names, self._size = {}, {}, 0
+            self._kept, self._size = {}, 0
 
     def names(self, executor: BreadthFirst) -> frozenset[str]:
         """The variables that decide what is asked of the catalog."""
         operation = executor.operation
         known = self._names.get(id(operation))
         if known is None or known[0] is not operation:
-            if len(self._names) > 1_000:
-                self._names = {}
+            self._read += ENTRY + DOCUMENT * _length(operation)
+            if self._read > MOST:
+                self._names, self._read = {}, 0
             fragments = {name: each.definition for name, each in executor.fragments.items()}
             known = operation, catalog_variables(executor.schema, operation, fragments)
             self._names[id(operation)] = known
@@ -117,7 +126,8 @@ class Outlined(BreadthFirst):
     async def _answered(self, outlines: Outlines, plainly: Any) -> Any:
         given = self.context_value.variables
         variables = {name: given[name] for name in sorted(outlines.names(self)) if name in given}
-        question = Question(id(self.operation), orjson.dumps(variables), self.context_value.viewer.plant_id)
+        # Not every text and number that JSON can say is one that the fast encoder takes.
+        question = Question(id(self.operation), json.dumps(variables), self.context_value.viewer.plant_id)
         moment: Moment = self.context_value.moment
         if outline := outlines.find(question):
             moment.foresee(outline.paid_for)
@@ -132,7 +142,10 @@ class Outlined(BreadthFirst):
         if self.holes is None or self.collected_errors.errors or not moment.seen:
             return data
         text = encode(data)
-        outline = Outline(await moment.catalog(), self.operation, data, self.holes, moment.paid_for, len(text))
-        outlines.keep(question, outline)
-        outline.empty()
+        outlines.keep(question, Outline(await moment.catalog(), self.operation, data, self.holes, moment.paid_for))
         return Written(text)
+
+
+def _length(operation: OperationDefinitionNode) -> int:
+    """Of the document that it stands in."""
+    return len(operation.loc.source.body) if operation.loc else 0

@@ -1,8 +1,10 @@
 """Outlines: the second answer is the one that would be given without them, from fewer statements."""
 
 import asyncio
+import json
 from typing import Any, cast
 
+import graphql
 import pytest
 import sqlalchemy as sa
 
@@ -18,6 +20,7 @@ from tests.watched import watched
 
 pytestmark = pytest.mark.anyio
 
+JSON = {"Content-Type": "application/json"}
 RANGE = within(BASE, BASE + 10 * MINUTE)
 QUERIES = {
     "plant": """{plant(code: "p") {name machines {path series {
@@ -116,19 +119,43 @@ async def test_many_who_ask_at_once_get_each_what_they_asked_for(asker: Asker) -
     assert found == wanted * 8
 
 
-def outline(size: int, rows: list[dict[str, Any]]) -> Outline:
-    return Outline(Answers(), cast("Any", None), {"rows": rows}, [Hole(cast("Any", None), "value", rows)], [], size)
+async def test_whatever_a_variable_holds_it_is_answered(asker: Asker) -> None:
+    await fill(asker)
+    query = "query ($id: ID!, $path: String!) {node(id: $id) {id} machine(path: $path) {path}}"
+    for number, path in ((10**40, "p/l/m0"), ("a", "\ud800"), (-1, "x" * 10_000), ("", "\u0000")):
+        body = json.dumps({"query": query, "variables": {"id": number, "path": path}})
+        found = [await asker.client.post("/graphql", content=body, headers=JSON) for _ in range(2)]
+        assert found[0].status_code == found[1].status_code < 500
+        errors = [each.json().get("errors", []) for each in found]
+        assert errors[0] == errors[1]
+        assert all(each["extensions"]["code"] != "INTERNAL_SERVER_ERROR" for each in errors[0])
 
 
-async def test_readings_are_let_go_and_outlines_are_bounded() -> None:
-    rows = [{"name": "a", "value": 1}, {"name": "b", "value": 2}]
-    made = outline(10, rows)
+def outline(characters: int, text: str = "{plants {totalCount}}") -> Outline:
+    operation = cast("Any", graphql.parse(text).definitions[0])
+    rows: list[dict[str, Any]] = [{"name": "a" * characters, "value": 1}, {"name": "b", "value": 2}]
+    return Outline(Answers(), operation, {"rows": rows}, [Hole(cast("Any", None), "value", rows)], [])
+
+
+def test_readings_are_let_go() -> None:
+    made = outline(1)
     assert made.told([[3.5, None]]) == b'{"rows":[{"name":"a","value":3.5},{"name":"b","value":null}]}'
-    assert [row["value"] for row in rows] == [None, None]
-    kept, questions = Outlines(), [Question(number, b"{}", None) for number in range(4)]
-    for question in questions[:3]:
-        kept.keep(question, outline(outlines.MOST // 3, []))
-    kept.keep(questions[0], outline(outlines.MOST // 3, []))
+    assert [row["value"] for row in made.data["rows"]] == [None, None]
+    made = outline(1)
+    Outlines().keep(Question(1, "{}", None), made)
+    assert [row["value"] for row in made.data["rows"]] == [None, None]
+
+
+@pytest.mark.parametrize("long", ["an answer", "a document"])
+def test_outlines_are_bounded(long: str) -> None:
+    def third() -> Outline:
+        if long == "an answer":
+            return outline(outlines.MOST // 3 - 2_000)
+        return outline(1, "{plants {totalCount}" + " " * (outlines.MOST // outlines.DOCUMENT // 3 - 200) + "}")
+
+    kept, questions = Outlines(), [Question(number, "{}", None) for number in range(4)]
+    for question in (*questions[:3], questions[0]):
+        kept.keep(question, third())
     assert all(kept.find(question) for question in questions[:3]), "one that is made again takes the place of the old"
-    kept.keep(questions[3], outline(outlines.MOST // 3, []))
+    kept.keep(questions[3], third())
     assert not any(kept.find(question) for question in questions)
