@@ -5,8 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 from app.domain.computations import Measured, computed_from
-from app.domain.formulas import names, parse
-from app.domain.kpis import Kpi, KpiDefinition, names_reached
+from app.domain.kpis import Kpi, KpiDefinition, names_in, names_reached
 from app.domain.model import MetricKind
 from app.errors import BadInput
 
@@ -41,7 +40,7 @@ def chained(
     """Every derived metric, those that others need first. `kpis` are formulas by name; what is derived need not be
     among the metrics."""
     formulas = {**kpis, **{name: each.formula for name, each in wanted.items()}}
-    named = {name: sorted(_named(formula) & formulas.keys()) for name, formula in formulas.items()}
+    named = {name: sorted(names_in(formula) & formulas.keys()) for name, formula in formulas.items()}
     found: dict[str, Link | Fault] = {}
     order = [name for name in _in_order(named, wanted, found) if name in wanted]
     known: dict[str, Measured] = {name: each for name, each in metrics.items() if name not in wanted}
@@ -51,13 +50,6 @@ def chained(
         if isinstance(made, Link):
             known[name] = Defined(made.kpi.unit)
     return found
-
-
-def _named(formula: str) -> set[str]:
-    try:
-        return names(parse(formula))
-    except BadInput:
-        return set()
 
 
 def _in_order(

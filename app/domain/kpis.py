@@ -48,11 +48,12 @@ def names_reached(wanted: Iterable[str], formulas: Mapping[str, str]) -> set[str
         name = pending.pop()
         if name not in found:
             found.add(name)
-            pending += _names(formulas[name]) if name in formulas else ()
+            pending += names_in(formulas[name]) if name in formulas else ()
     return found
 
 
-def _names(formula: str) -> set[str]:
+def names_in(formula: str) -> set[str]:
+    """What a formula refers to; nothing where it cannot be read."""
     try:
         return names(parse(formula))
     except BadInput:
