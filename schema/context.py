@@ -18,6 +18,7 @@ from app.read.curves import CurveReader
 from app.read.kpis import KpiReader
 from app.read.plants import PlantReader
 from app.read.steps import StepReader
+from schema.outlines import Outlines
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -79,7 +80,7 @@ class Context:
         asking: Asking,
         changes: CounterChange,
         variables: Mapping[str, object] = MappingProxyType({}),
-        outlines: object = None,
+        outlines: Outlines | None = None,
     ) -> None:
         self.variables = variables
         self.outlines = outlines
@@ -90,7 +91,6 @@ class Context:
         self.kpis = asking.kpis
         self.loaders = Loaders(asking.plants, asking.curves, asking.steps, asking.counters, asking.kpis)
         self.changes = changes
-
         self.moment = asking.moment
 
 

@@ -131,10 +131,9 @@ class Outlined(BreadthFirst):
         moment: Moment = self.context_value.moment
         if outline := outlines.find(question):
             moment.foresee(outline.paid_for)
-        if outline and outline.catalog is await moment.catalog():
             try:
-                columns = await self.columns([hole.wanted for hole in outline.holes], True)
-                return Written(outline.told(columns))
+                if outline.catalog is await moment.catalog():
+                    return Written(outline.told(await self.columns([hole.wanted for hole in outline.holes], True)))
             except Exception:
                 pass  # the plain executor says what is wrong, and where
         answer = plainly()

@@ -2,10 +2,10 @@
 
 import pytest
 
-from app.change.model_document import read_document
 from app.change.model_file import ModelFile
 from app.errors import ModelInvalid
 from app.store.database import Database
+from tests.change.told import fault_of
 
 pytestmark = pytest.mark.anyio
 
@@ -57,9 +57,7 @@ BY_AND_BY = "from now on, and for what is stored already by and by, the newest f
     ],
 )
 def test_a_fault_of_the_file_is_told_with_its_place(text: str, message: str) -> None:
-    with pytest.raises(ModelInvalid) as caught:
-        read_document(text, "f")
-    assert caught.value.message.startswith(message)
+    assert fault_of(text).message.startswith(message)
 
 
 async def test_derived_metrics_are_kept_changed_and_written_out(database: Database) -> None:

@@ -11,12 +11,11 @@ from app.change.model_export import document_text
 from app.domain.model import MetricKind
 from app.domain.plant_model import Fields, Noun, PlantModel, changes
 from app.errors import ModelInvalid
+from tests.change.told import fault_of
 
 
 def _fault(text: str) -> ModelInvalid:
-    with pytest.raises(ModelInvalid) as caught:
-        read_document(text, "plant.yaml")
-    return caught.value
+    return fault_of(text, "plant.yaml")
 
 
 def _metric(line: str) -> str:

@@ -7,6 +7,7 @@ from app.change.model_file import ModelFile
 from app.domain.plant_model import Noun
 from app.errors import ModelInvalid
 from app.store.database import Database
+from tests.change.told import fault_of
 
 pytestmark = pytest.mark.anyio
 
@@ -53,9 +54,7 @@ def test_a_kpi_says_what_it_says() -> None:
     ],
 )
 def test_a_fault_of_the_file_is_told_with_its_place(text: str, message: str) -> None:
-    with pytest.raises(ModelInvalid) as caught:
-        read_document(text, "f")
-    assert caught.value.message.startswith(message)
+    assert fault_of(text).message.startswith(message)
 
 
 async def test_kpis_are_kept_changed_and_written_out(database: Database) -> None:

@@ -119,6 +119,19 @@ async def test_many_who_ask_at_once_get_each_what_they_asked_for(asker: Asker) -
     assert found == wanted * 8
 
 
+async def test_trouble_with_the_database_is_told_where_it_was_met(asker: Asker) -> None:
+    await fill(asker)
+    for _ in range(2):
+        assert "errors" not in await answered(asker, "plant")
+    async with asker.house.database.begin() as transaction:
+        await transaction.execute(sa.text("ALTER TABLE catalog_version RENAME TO elsewhere"))
+    answer = await answered(asker, "plant")
+    assert (answer["data"], [each["path"] for each in answer["errors"]]) == ({"plant": None}, [["plant"]])
+    async with asker.house.database.begin() as transaction:
+        await transaction.execute(sa.text("ALTER TABLE elsewhere RENAME TO catalog_version"))
+    assert "errors" not in await answered(asker, "plant")
+
+
 async def test_whatever_a_variable_holds_it_is_answered(asker: Asker) -> None:
     await fill(asker)
     query = "query ($id: ID!, $path: String!) {node(id: $id) {id} machine(path: $path) {path}}"
