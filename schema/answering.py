@@ -110,15 +110,14 @@ class Answerer:
         asking = self._reader.asking(viewer, datetime.now(UTC))
         cost = Cost(asking)
         try:
-            with asking.asked():
-                async with asyncio.timeout(self._seconds):
-                    result = await self._schema.execute(
-                        document,
-                        variable_values=dict(variables) if variables is not None else None,
-                        context_value=Context(asking, self._changes, variables or {}, self._outlines),
-                        operation_name=operation or None,
-                        allowed_operation_types=kinds,
-                    )
+            async with asking.asked(), asyncio.timeout(self._seconds):
+                result = await self._schema.execute(
+                    document,
+                    variable_values=dict(variables) if variables is not None else None,
+                    context_value=Context(asking, self._changes, variables or {}, self._outlines),
+                    operation_name=operation or None,
+                    allowed_operation_types=kinds,
+                )
         except MissingQueryError as error:
             raise BadInput(
                 "The query is empty.", 'Send {"query": "{ plants { edges { node { code } } } }"}.'

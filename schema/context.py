@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -13,21 +14,21 @@ from app.domain.model import LineId
 from app.domain.spans import Span
 from app.read.aligned import AlignedSeries, aligned
 from app.read.asking import Asking
-from app.read.counters import CounterReader
-from app.read.curves import CurveReader
-from app.read.kpis import KpiReader
-from app.read.plants import PlantReader
-from app.read.steps import StepReader
+from app.read.errands import Errands
 from schema.outlines import Outlines
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-def _loader(read: Callable[[list[Key]], Awaitable[Sequence[Value | BaseException]]]) -> DataLoader[Key, Value]:
+def _loader(
+    errands: Errands, read: Callable[[list[Key]], Awaitable[Sequence[Value | BaseException]]]
+) -> DataLoader[Key, Value]:
     async def answered(keys: list[Key]) -> Sequence[Value | BaseException]:
         try:
-            return await read(keys)
+            # A field that fails may answer the request while others are still being read.
+            with errands.joined():
+                return await read(keys)
         except asyncio.CancelledError:
             # Those who wait for a key would wait for ever: a loader hands on exceptions, and this is none.
             for future in filter(None, map(loader.cache_map.get, keys)):
@@ -41,29 +42,29 @@ def _loader(read: Callable[[list[Key]], Awaitable[Sequence[Value | BaseException
 class Loaders:
     """One loader a kind of key, named for what it gives and what it takes."""
 
-    def __init__(
-        self, plants: PlantReader, curves: CurveReader, steps: StepReader, counters: CounterReader, kpis: KpiReader
-    ) -> None:
-        self.plant_by_id = _loader(plants.plants_by_id)
-        self.plant_by_code = _loader(plants.plants_by_code)
-        self.line_by_id = _loader(plants.lines_by_id)
-        self.line_by_path = _loader(plants.lines_by_path)
-        self.lines_by_plant = _loader(plants.lines_by_plant)
-        self.machine_by_id = _loader(plants.machines_by_id)
-        self.machine_by_path = _loader(plants.machines_by_path)
-        self.machines_by_line = _loader(plants.machines_by_line)
-        self.machines_by_plant = _loader(plants.machines_by_plant)
-        self.machine_type_by_id = _loader(plants.machine_types_by_id)
-        self.metrics_by_machine_type = _loader(plants.metrics_by_machine_type)
-        self.series_by_id = _loader(plants.series_by_id)
-        self.series_by_machine = _loader(plants.series_by_machine)
-        self.labels_by_series = _loader(plants.labels_by_series)
-        self.latest_by_group = _loader(plants.latest_by_group)
-        self.plot_by_key = _loader(curves.plots)
-        self.buckets_by_key = _loader(steps.buckets)
-        self.counter_events_by_key = _loader(counters.events)
-        self.readings_by_key = _loader(curves.pages)
-        self.kpi_by_key = _loader(kpis.kpis)
+    def __init__(self, asking: Asking) -> None:
+        loader = partial(_loader, asking.errands)
+        plants, curves, steps, counters, kpis = asking.plants, asking.curves, asking.steps, asking.counters, asking.kpis
+        self.plant_by_id = loader(plants.plants_by_id)
+        self.plant_by_code = loader(plants.plants_by_code)
+        self.line_by_id = loader(plants.lines_by_id)
+        self.line_by_path = loader(plants.lines_by_path)
+        self.lines_by_plant = loader(plants.lines_by_plant)
+        self.machine_by_id = loader(plants.machines_by_id)
+        self.machine_by_path = loader(plants.machines_by_path)
+        self.machines_by_line = loader(plants.machines_by_line)
+        self.machines_by_plant = loader(plants.machines_by_plant)
+        self.machine_type_by_id = loader(plants.machine_types_by_id)
+        self.metrics_by_machine_type = loader(plants.metrics_by_machine_type)
+        self.series_by_id = loader(plants.series_by_id)
+        self.series_by_machine = loader(plants.series_by_machine)
+        self.labels_by_series = loader(plants.labels_by_series)
+        self.latest_by_group = loader(plants.latest_by_group)
+        self.plot_by_key = loader(curves.plots)
+        self.buckets_by_key = loader(steps.buckets)
+        self.counter_events_by_key = loader(counters.events)
+        self.readings_by_key = loader(curves.pages)
+        self.kpi_by_key = loader(kpis.kpis)
 
     async def aligned(self, line: LineId, metrics: Sequence[str], asked: Span, step: int) -> list[AlignedSeries]:
         """The series of a line's machines, of these metrics."""
@@ -89,7 +90,7 @@ class Context:
         self.plants = asking.plants
         self.pages = asking.pages
         self.kpis = asking.kpis
-        self.loaders = Loaders(asking.plants, asking.curves, asking.steps, asking.counters, asking.kpis)
+        self.loaders = Loaders(asking)
         self.changes = changes
         self.moment = asking.moment
 

@@ -1,7 +1,7 @@
 """Everything that one request asks with: readers within its viewer's scope, one budget and one now."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from app.domain.asking import Budget
 from app.domain.instants import microseconds
 from app.read.counters import CounterReader
 from app.read.curves import CurveReader
+from app.read.errands import Errands
 from app.read.kpis import KpiReader
 from app.read.moment import Moment
 from app.read.pages import PageReader
@@ -39,6 +40,7 @@ class Asking:
     now: datetime
     budget: Budget
     tally: Tally
+    errands: Errands
     moment: Moment
     plants: PlantReader
     pages: PageReader
@@ -47,14 +49,17 @@ class Asking:
     counters: CounterReader
     kpis: KpiReader
 
-    @contextmanager
-    def asked(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def asked(self) -> AsyncIterator[None]:
         """Around the request: what it asks of the database is counted, and stopped where it ends before its time."""
         try:
             with tallied(self.tally):
                 yield
         finally:
-            self.moment.over()
+            try:
+                await self.errands.over()
+            finally:
+                self.moment.over()
 
 
 class RequestReader:
@@ -84,7 +89,10 @@ class RequestReader:
         scope = viewer.plant_id
         rows, tally = min(self._rows, self._by_role.get(viewer.role, self._rows)), Tally()
         budget = Budget(rows, self._points)
-        moment = Moment(self._tiers, self._series, self._remembered, budget, microseconds(now), tally, self._space)
+        errands = Errands()
+        moment = Moment(
+            self._tiers, self._series, self._remembered, budget, microseconds(now), tally, self._space, errands
+        )
         plants = PlantReader(self._catalog, self._series, scope, moment.catalog)
         steps = StepReader(self._buckets, self._calendars, self._last_values, self._events, self._revisions, moment)
         return Asking(
@@ -92,6 +100,7 @@ class RequestReader:
             now,
             budget,
             tally,
+            errands,
             moment,
             plants,
             PageReader(self._catalog, self._series, scope, moment.catalog),

@@ -1,5 +1,6 @@
 """The way to the database: pools of connections, for transactions and for statements by themselves."""
 
+import asyncio
 import math
 import time
 from collections.abc import AsyncIterator
@@ -20,6 +21,9 @@ from app.store.tally import TalliedCursor, under_way
 from app.store.trouble import answered_in_time, translated
 
 RESTED_SECONDS = 1.0
+LEFT_SECONDS = 5.0
+"""How long a pool waits for what was borrowed, when it is to be closed."""
+_LOOK_SECONDS = 0.01
 
 
 class Database:
@@ -87,7 +91,7 @@ async def open_database(
     losses = _Losses()
     async with AsyncExitStack() as stack:
         whole = _pool(text, pool, losses)
-        stack.push_async_callback(whole.dispose)
+        stack.push_async_callback(_close, whole)
         kind = await server_kind(whole)
         if fault := unsupported(kind):
             raise fault
@@ -96,9 +100,21 @@ async def open_database(
             # A cancellation may come before the statement that it is for; a connection that is closed then ends it.
             options += " -c client_connection_check_interval=1000"
         timed = _pool(text, pool, losses, options)
-        stack.push_async_callback(timed.dispose)
+        stack.push_async_callback(_close, timed)
         await server_kind(timed)  # the first connection of a pool asks more than others: not within a request
         yield Database(whole, Timescale(kind.extension) if kind.timescale else Plain(), kind, timed)
+
+
+async def _close(pool: AsyncEngine) -> None:
+    """When all connections are back: one that comes back to a pool that is closed stays open."""
+    borrowed = cast("sqlalchemy.QueuePool", pool.sync_engine.pool).checkedout
+    try:
+        for _ in range(round(LEFT_SECONDS / _LOOK_SECONDS)):
+            if borrowed() <= 0:
+                break
+            await asyncio.sleep(_LOOK_SECONDS)
+    finally:
+        await pool.dispose()
 
 
 def _pool(text: str, size: int, losses: "_Losses", options: str = "") -> AsyncEngine:

@@ -51,6 +51,10 @@ async def until_nothing_waits(connection: Locking) -> None:
             await anyio.sleep(0.01)
 
 
+def name_of(task: asyncio.Task[Any]) -> str:
+    return getattr(task.get_coro(), "__name__", "")
+
+
 @pytest.mark.parametrize("method", ["POST", "GET"])
 async def test_a_client_that_leaves_stops_its_statements(house: House, database_url: str, method: str) -> None:
     url = httpx.URL("http://127.0.0.1/graphql", params={"query": QUERY.replace("($range: Range!)", "")})
@@ -82,6 +86,7 @@ async def test_an_answer_that_takes_too_long_stops_all_its_statements(
         for _ in range(10):
             response = await asker.client.post("/graphql", content=BODY, headers=HEADERS)
             assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (408, "TOO_SLOW")
+            assert not {"dispatch_batch", "present", "_pay"} & {name_of(task) for task in asyncio.all_tasks()}
             await until_nothing_waits(held)
 
 
