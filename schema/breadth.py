@@ -8,7 +8,7 @@ from itertools import chain
 from math import isfinite
 from operator import attrgetter
 from types import NoneType
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import graphql
 import numpy as np
@@ -17,34 +17,9 @@ from graphql.execution.values import get_argument_values
 from strawberry.schema.schema_converter import get_arguments
 from strawberry.types.field import StrawberryField
 
-from schema.lasting import is_of_catalog
 from schema.passing import ColumnPassing
-
-MANY = "many"
-"""In `strawberry.field(metadata=...)`: what answers for many parents at once, given in place of one."""
-
-
-class Wanted(NamedTuple):
-    """One field of many objects of a kind, and the objects."""
-
-    kind: GraphQLObjectType
-    field: GraphQLField
-    details: Any
-    path: Any
-    sources: list[Any]
-
-    @property
-    def is_of_catalog(self) -> bool:
-        return is_of_catalog(self.field)
-
-
-class Hole(NamedTuple):
-    """What tells of more than the catalog, the name that it has in answers, and the rows that it is in."""
-
-    wanted: Wanted
-    name: str
-    rows: list[dict[str, Any]]
-
+from schema.texts import Texts, is_in_columns, objects_of
+from schema.wanted import MANY, Hole, Wanted
 
 _AS_IT_IS: dict[graphql.GraphQLNamedType, type] = {
     graphql.GraphQLString: str,
@@ -104,6 +79,12 @@ class BreadthFirst(ColumnPassing):
     ) -> list[Any]:
         """What became of one field of many objects, completed; `inside` of what tells of more than the catalog."""
         kind = graphql.get_nullable_type(declared)
+        if is_in_columns(values):
+            fields = self._selected(kind, details)
+            written = objects_of(values, declared, {name: field for name, (field, _) in fields.items()})
+            if written is None:
+                raise _NotThisWay
+            return written
         if graphql.is_leaf_type(kind):
             return self._leaves(declared, values)
         _check_nulls(declared, values)
@@ -159,21 +140,29 @@ class BreadthFirst(ColumnPassing):
         sources = list(different.values())
         if kind.is_type_of and not all(kind.is_type_of(source, info) is True for source in sources):
             raise _NotThisWay
-        fields, deferred, _ = self.collect_subfields(kind, details)
-        if deferred:
-            raise _NotThisWay
         wanted = {
             name: Wanted(kind, field, each, path, sources)
-            for name, each in fields.items()
-            if (field := self.schema.get_field(kind, each[0].node.name.value)) is not None
+            for name, (field, each) in self._selected(kind, details).items()
         }
         columns = await self.columns(list(wanted.values()), inside)
-        rows = zip(*columns, strict=True) if columns else (() for _ in sources)
+        parts = [column.fragments() if isinstance(column, Texts) else column for column in columns]
+        rows = zip(*parts, strict=True) if parts else (() for _ in sources)
         done = dict(zip(different, (dict(zip(wanted, row, strict=True)) for row in rows), strict=True))
         if self.holes is not None and not inside:
             filled = list(done.values())
             self.holes += [Hole(each, name, filled) for name, each in wanted.items() if not each.is_of_catalog]
         return [None if value is None else done[id(value)] for value in values]
+
+    def _selected(self, kind: GraphQLObjectType, details: Any) -> dict[str, tuple[GraphQLField, Any]]:
+        """The fields that are asked for, by the names that they have in the answer."""
+        fields, deferred, _ = self.collect_subfields(kind, details)
+        if deferred:
+            raise _NotThisWay
+        return {
+            name: (field, each)
+            for name, each in fields.items()
+            if (field := self.schema.get_field(kind, each[0].node.name.value)) is not None
+        }
 
     async def columns(self, wanted: Sequence[Wanted], inside: bool) -> list[list[Any]]:
         """The answers of several fields, completed. Every resolver is called before anything is awaited, so that
@@ -185,7 +174,7 @@ class BreadthFirst(ColumnPassing):
             for each in wanted:
                 nodes = [details.node for details in each.details]
                 info = self.build_resolve_info(each.field, nodes, each.kind, each.path)
-                asked.append((info, self._resolved(each.field, each.details[0], info, each.sources)))
+                asked.append((info, self._resolved(each, info)))
             for each, (info, values) in zip(wanted, asked, strict=True):
                 if graphql.is_leaf_type(graphql.get_nullable_type(each.field.type)) and not _waits(values):
                     columns.append(self._leaves(each.field.type, values))
@@ -205,11 +194,11 @@ class BreadthFirst(ColumnPassing):
         return columns
 
     async def _awaited(
-        self, wanted: Wanted, info: GraphQLResolveInfo[Any], values: list[Any] | Awaitable[list[Any]], inside: bool
+        self, wanted: Wanted, info: GraphQLResolveInfo[Any], values: list[Any] | Awaitable[Any], inside: bool
     ) -> list[Any]:
         if not isinstance(values, list):
-            values = await values
-        elif all(map(asyncio.isfuture, values)):
+            return await self._column(wanted.field.type, wanted.details, info, wanted.path, await values, inside)
+        if all(map(asyncio.isfuture, values)):
             # A loader answers all at once: after the first, the others are there.
             values = [await each for each in values]
         elif _waits(values):
@@ -221,13 +210,18 @@ class BreadthFirst(ColumnPassing):
                 values[place] = value
         return await self._column(wanted.field.type, wanted.details, info, wanted.path, values, inside)
 
-    def _resolved(
-        self, field: GraphQLField, details: Any, info: GraphQLResolveInfo[Any], sources: Sequence[Any]
-    ) -> list[Any] | Awaitable[list[Any]]:
+    def _resolved(self, wanted: Wanted, info: GraphQLResolveInfo[Any]) -> list[Any] | Awaitable[Any]:
         """The resolver's answers; arguments are converted once."""
+        field, details, sources = wanted.field, wanted.details[0], wanted.sources
         declared: StrawberryField | None = field.extensions.get("strawberry-definition")
         if declared is not None and declared.is_basic_field:
             return list(map(attrgetter(declared.python_name), sources))
+        schema = self.schema._strawberry_schema  # type: ignore[attr-defined]
+        if declared is not None and (many := declared.metadata.get(MANY)) is not None:
+            own = schema.config.info_class(_raw_info=info, _field=declared)
+            if wanted.prepared is None:
+                wanted.prepared = many.prepare(sources, own)
+            return cast("Awaitable[Any]", many.ask(wanted.prepared, own))
         arguments = {}
         if field.args or details.node.arguments:
             arguments = get_argument_values(
@@ -236,7 +230,6 @@ class BreadthFirst(ColumnPassing):
         resolve: Callable[..., Any] = field.resolve or self.field_resolver
         if declared is None or declared.extensions or declared.base_resolver is None:
             return [resolve(source, info, **arguments) for source in sources]
-        schema = self.schema._strawberry_schema  # type: ignore[attr-defined]
         placed, named = get_arguments(
             field=declared,
             source=None,
@@ -248,8 +241,6 @@ class BreadthFirst(ColumnPassing):
         root = declared.base_resolver.parent_parameter or declared.base_resolver.root_parameter
         if placed or root is None:
             return [resolve(source, info, **arguments) for source in sources]
-        if (many := declared.metadata.get(MANY)) is not None:
-            return cast("Awaitable[list[Any]]", many(**{**named, root.name: sources}))
         function = cast("Callable[..., Any]", declared.base_resolver.wrapped_func)
         return [function(**{**named, root.name: source}) for source in sources]
 

@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import strawberry
 from strawberry.dataloader import DataLoader
@@ -14,21 +13,19 @@ from app.domain.model import LineId
 from app.domain.spans import Span
 from app.read.aligned import AlignedSeries, aligned
 from app.read.asking import Asking
-from app.read.errands import Errands
 from schema.outlines import Outlines
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-def _loader(
-    errands: Errands, read: Callable[[list[Key]], Awaitable[Sequence[Value | BaseException]]]
-) -> DataLoader[Key, Value]:
+_Read = Callable[[list[Key]], Awaitable[Sequence[Value | BaseException]]]
+
+
+def _loader(read: _Read[Key, Value]) -> DataLoader[Key, Value]:
     async def answered(keys: list[Key]) -> Sequence[Value | BaseException]:
         try:
-            # A field that fails may answer the request while others are still being read.
-            with errands.joined():
-                return await read(keys)
+            return await read(keys)
         except asyncio.CancelledError:
             # Those who wait for a key would wait for ever: a loader hands on exceptions, and this is none.
             for future in filter(None, map(loader.cache_map.get, keys)):
@@ -39,32 +36,47 @@ def _loader(
     return loader
 
 
+class _Each(Generic[Key, Value]):
+    """A loader of what a request's readers answer, made when it is first asked: most requests need few."""
+
+    def __init__(self, read: Callable[[Asking], _Read[Key, Value]]) -> None:
+        self._read = read
+
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, loaders: "Loaders", _owner: type) -> DataLoader[Key, Value]:
+        loader: DataLoader[Key, Value] = _loader(self._read(loaders.asking))
+        loaders.__dict__[self._name] = loader
+        return loader
+
+
 class Loaders:
     """One loader a kind of key, named for what it gives and what it takes."""
 
+    plant_by_id = _Each(lambda asking: asking.plants.plants_by_id)
+    plant_by_code = _Each(lambda asking: asking.plants.plants_by_code)
+    line_by_id = _Each(lambda asking: asking.plants.lines_by_id)
+    line_by_path = _Each(lambda asking: asking.plants.lines_by_path)
+    lines_by_plant = _Each(lambda asking: asking.plants.lines_by_plant)
+    machine_by_id = _Each(lambda asking: asking.plants.machines_by_id)
+    machine_by_path = _Each(lambda asking: asking.plants.machines_by_path)
+    machines_by_line = _Each(lambda asking: asking.plants.machines_by_line)
+    machines_by_plant = _Each(lambda asking: asking.plants.machines_by_plant)
+    machine_type_by_id = _Each(lambda asking: asking.plants.machine_types_by_id)
+    metrics_by_machine_type = _Each(lambda asking: asking.plants.metrics_by_machine_type)
+    series_by_id = _Each(lambda asking: asking.plants.series_by_id)
+    series_by_machine = _Each(lambda asking: asking.plants.series_by_machine)
+    labels_by_series = _Each(lambda asking: asking.plants.labels_by_series)
+    latest_by_group = _Each(lambda asking: asking.plants.latest_by_group)
+    plot_by_key = _Each(lambda asking: asking.curves.plots)
+    buckets_by_key = _Each(lambda asking: asking.steps.buckets)
+    counter_events_by_key = _Each(lambda asking: asking.counters.events)
+    readings_by_key = _Each(lambda asking: asking.curves.pages)
+    kpi_by_key = _Each(lambda asking: asking.kpis.kpis)
+
     def __init__(self, asking: Asking) -> None:
-        loader = partial(_loader, asking.errands)
-        plants, curves, steps, counters, kpis = asking.plants, asking.curves, asking.steps, asking.counters, asking.kpis
-        self.plant_by_id = loader(plants.plants_by_id)
-        self.plant_by_code = loader(plants.plants_by_code)
-        self.line_by_id = loader(plants.lines_by_id)
-        self.line_by_path = loader(plants.lines_by_path)
-        self.lines_by_plant = loader(plants.lines_by_plant)
-        self.machine_by_id = loader(plants.machines_by_id)
-        self.machine_by_path = loader(plants.machines_by_path)
-        self.machines_by_line = loader(plants.machines_by_line)
-        self.machines_by_plant = loader(plants.machines_by_plant)
-        self.machine_type_by_id = loader(plants.machine_types_by_id)
-        self.metrics_by_machine_type = loader(plants.metrics_by_machine_type)
-        self.series_by_id = loader(plants.series_by_id)
-        self.series_by_machine = loader(plants.series_by_machine)
-        self.labels_by_series = loader(plants.labels_by_series)
-        self.latest_by_group = loader(plants.latest_by_group)
-        self.plot_by_key = loader(curves.plots)
-        self.buckets_by_key = loader(steps.buckets)
-        self.counter_events_by_key = loader(counters.events)
-        self.readings_by_key = loader(curves.pages)
-        self.kpi_by_key = loader(kpis.kpis)
+        self.asking = asking
 
     async def aligned(self, line: LineId, metrics: Sequence[str], asked: Span, step: int) -> list[AlignedSeries]:
         """The series of a line's machines, of these metrics."""

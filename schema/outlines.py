@@ -1,55 +1,82 @@
 """What answers say of the catalog, kept as long as it stays as it is: of the same question, only readings are asked."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final, NamedTuple
 
+import orjson
 from graphql import GraphQLObjectType, OperationDefinitionNode, OperationType
 
 from app.domain.model import SeriesId
 from app.read.moment import Moment
 from app.read.remembered import Answers
-from schema.breadth import BreadthFirst, Hole
+from schema.breadth import BreadthFirst
 from schema.lasting import is_of_catalog
 from schema.lasting_variables import catalog_variables
-from schema.passing import Written, encode
+from schema.passing import Written, as_json
+from schema.texts import Texts
+from schema.wanted import Hole, Wanted
 
-MOST: Final = 8_000_000
-"""Characters of all outlines as JSON; in memory they take about ten times as much."""
-DOCUMENT: Final = 28
-"""Parsed, a character of a document takes as much memory as so many of an outline."""
-ENTRY: Final = 500
+MOST: Final = 80_000_000
+"""Bytes of all outlines, about; the following are what their parts take beside the text."""
+ENTRY: Final = 5_000
+PIECE: Final = 43
+SOURCE: Final = 500
+DOCUMENT: Final = 280
+"""A character of a document, parsed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outline:
-    """An answer with holes, the catalog that it is of, and the operation that it answers."""
+    """An answer with holes, the catalog that it is of, and the operation that it answers.
+
+    `pieces` are JSON and, in every second place, empty: there `order` says which of all values of all holes stands.
+    """
 
     catalog: Answers
     operation: OperationDefinitionNode
-    data: dict[str, Any]
-    holes: list[Hole]
+    pieces: list[bytes]
+    order: list[int]
+    wanted: list[Wanted]
     paid_for: Sequence[SeriesId]
 
-    def told(self, columns: list[list[Any]]) -> bytes:
-        """As JSON, with the holes filled; nobody else may come between."""
-        for hole, column in zip(self.holes, columns, strict=True):
-            for row, value in zip(hole.rows, column, strict=True):
-                row[hole.name] = value
-        text = encode(self.data)
-        self.empty()
-        return text
+    def told(self, columns: Iterable[list[Any]]) -> bytes:
+        """As JSON, with the holes filled."""
+        values: list[bytes] = []
+        for column in columns:
+            values += column if isinstance(column, Texts) else map(as_json, column)
+        pieces = self.pieces.copy()
+        pieces[1::2] = [values[number] for number in self.order]
+        return b"".join(pieces)
 
     def size(self) -> int:
-        """What it takes beside the readings, with the document, in characters of JSON."""
-        return ENTRY + len(encode(self.data)) + DOCUMENT * _length(self.operation)
+        """What it takes beside the catalog, with the document, in bytes; about."""
+        sources = sum(len(each.sources) for each in self.wanted)
+        text = sum(map(len, self.pieces)) + PIECE * len(self.pieces)
+        return ENTRY + text + SOURCE * sources + DOCUMENT * _length(self.operation)
 
-    def empty(self) -> None:
-        """Lets go of the readings."""
-        for hole in self.holes:
-            for row in hole.rows:
-                row[hole.name] = None
+
+def outlined(
+    catalog: Answers,
+    operation: OperationDefinitionNode,
+    data: dict[str, Any],
+    holes: list[Hole],
+    paid: Sequence[SeriesId],
+) -> tuple[Outline, bytes]:
+    """An outline, and what it has been made of as JSON; `data` is used up."""
+    columns = [[row[hole.name] for row in hole.rows] for hole in holes]
+    numbers = count()
+    for hole in holes:
+        for row in hole.rows:
+            # No byte that is 0 is in any JSON.
+            row[hole.name] = orjson.Fragment(b"\0%d\0" % next(numbers))
+    pieces = as_json(data).split(b"\0")
+    order = list(map(int, pieces[1::2]))
+    pieces[1::2] = [b""] * len(order)
+    outline = Outline(catalog, operation, pieces, order, [hole.wanted for hole in holes], paid)
+    return outline, outline.told(columns)
 
 
 class Question(NamedTuple):
@@ -72,8 +99,6 @@ class Outlines:
         return self._kept[question][0] if question in self._kept else None
 
     def keep(self, question: Question, outline: Outline) -> None:
-        """Lets go of the outline's readings."""
-        outline.empty()
         _, before = self._kept.get(question, (None, 0))
         size = outline.size()
         self._size += size - before
@@ -133,15 +158,15 @@ class Outlined(BreadthFirst):
             moment.foresee(outline.paid_for)
             try:
                 if outline.catalog is await moment.catalog():
-                    return Written(outline.told(await self.columns([hole.wanted for hole in outline.holes], True)))
+                    return Written(outline.told(await self.columns(outline.wanted, True)))
             except Exception:
                 pass  # the plain executor says what is wrong, and where
         answer = plainly()
         data = await answer if self.is_awaitable(answer) else answer
         if self.holes is None or self.collected_errors.errors or not moment.seen:
             return data
-        text = encode(data)
-        outlines.keep(question, Outline(await moment.catalog(), self.operation, data, self.holes, moment.paid_for))
+        outline, text = outlined(await moment.catalog(), self.operation, data, self.holes, moment.paid_for)
+        outlines.keep(question, outline)
         return Written(text)
 
 

@@ -1,13 +1,15 @@
 """Columns of numbers through execution in one piece, and out as JSON: a numpy array is the marker, lists stay lists."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import graphql
 import numpy as np
 import orjson
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+Member = TypeVar("Member")
 
 _INT: Final = np.iinfo(np.int32)
 
@@ -31,10 +33,10 @@ class ColumnPassing(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,
     ) -> Any:
         if isinstance(result, np.ndarray):
-            if _fits(result, return_type.of_type):
+            if fits(result, return_type.of_type):
                 # The encoder refuses other byte orders and strides; a copy is made only of those.
                 return np.ascontiguousarray(result, dtype=result.dtype.newbyteorder("="))
-            if (members := _members(result, return_type.of_type)) is not None:
+            if (members := members_of(result, return_type.of_type, str)) is not None:
                 return members
             result = result.tolist()
         return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
@@ -47,27 +49,34 @@ class Written:
     text: bytes
 
 
+def as_json(value: object) -> bytes:
+    """With arrays in it; NaN and infinity become null."""
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
 def encode(result: Mapping[str, object]) -> bytes:
-    """A formatted GraphQL result as JSON; NaN and infinity become null."""
+    """A formatted GraphQL result as JSON."""
     data = result.get("data")
     if not isinstance(data, Written):
-        return orjson.dumps(result, option=orjson.OPT_SERIALIZE_NUMPY)
+        return as_json(result)
     others = orjson.dumps({name: value for name, value in result.items() if name != "data"})
     return b"".join((b'{"data":', data.text, b"," if len(others) > 2 else b"", others[1:]))
 
 
-def _members(column: np.ndarray[Any, Any], item: graphql.GraphQLOutputType) -> list[str] | None:
-    """The names that stand for these places, where the items are of an enum that has them all."""
+def members_of(
+    column: np.ndarray[Any, Any], item: graphql.GraphQLOutputType, write: Callable[[str], Member]
+) -> list[Member] | None:
+    """The names that stand for these places, written so, where the items are of an enum that has them all."""
     named = graphql.get_nullable_type(item)
     if not isinstance(named, graphql.GraphQLEnumType) or column.ndim != 1 or column.dtype.kind not in "iu":
         return None
-    names = list(named.values)
+    names = list(map(write, named.values))
     if column.size and not 0 <= column.min() <= column.max() < len(names):
         return None
     return [names[place] for place in column.tolist()]
 
 
-def _fits(column: np.ndarray[Any, Any], item: graphql.GraphQLOutputType) -> bool:
+def fits(column: np.ndarray[Any, Any], item: graphql.GraphQLOutputType) -> bool:
     kind = column.dtype.kind
     if column.ndim != 1 or kind not in "iuf" or column.dtype.itemsize > 8:
         return False

@@ -11,6 +11,7 @@ from app.domain.asking import asked_points, asked_steps
 from app.domain.calendar import CalendarStep
 from app.domain.filling import Fill
 from app.domain.finality import Finality
+from app.domain.latest import LatestReadings
 from app.domain.model import Label, Machine, Reading, Series
 from app.domain.quality import Quality
 from app.read.columns import Buckets, Plot, Readings
@@ -18,13 +19,13 @@ from app.read.counters import CounterEvent, EventKey
 from app.read.curves import PlotKey, asked_page
 from app.read.plants import LatestKey
 from app.read.steps import COUNTED, INCREASE, MEAN, REVISIONS, BucketKey
-from schema.breadth import MANY
 from schema.catalog import MachineNode, MetricType, Node
 from schema.context import Info
 from schema.counters import CounterEventType
 from schema.inputs import RangeInput
 from schema.lasting import OF_CATALOG
 from schema.selecting import selected
+from schema.wanted import MANY, Many
 
 strawberry.enum(Quality, description="The class of an OPC UA status code.")
 strawberry.enum(
@@ -116,8 +117,12 @@ class ReadingsType:
     has_next_page: bool
 
 
-def latest_of(root: Sequence[Series], info: Info) -> Awaitable[list[Reading | None]]:
-    return info.context.loaders.latest_by_group.load(LatestKey(tuple(root), "text" in selected(info)))
+def latest_key(series: Sequence[Series], info: Info) -> LatestKey:
+    return LatestKey.of(series, texts="text" in selected(info))
+
+
+def latest_of(key: LatestKey, info: Info) -> Awaitable[LatestReadings]:
+    return info.context.loaders.latest_by_group.load(key)
 
 
 @strawberry.type(name="Series", description="One metric on one machine, or a source tag that is not mapped yet.")
@@ -144,10 +149,10 @@ class SeriesNode(Node):
     def labels(root: Parent[Series], info: Info) -> Awaitable[list[Label]]:
         return info.context.loaders.labels_by_series.load(root.id)
 
-    @strawberry.field(graphql_type=ReadingType | None, metadata={MANY: latest_of})
+    @strawberry.field(graphql_type=ReadingType | None, metadata={MANY: Many(latest_key, latest_of)})
     @staticmethod
     async def latest(root: Parent[Series], info: Info) -> Reading | None:
-        return (await latest_of([root], info))[0]
+        return (await latest_of(latest_key([root], info), info)).readings()[0]
 
     @strawberry.field(
         graphql_type=PlotType,

@@ -33,6 +33,11 @@ def quality_of(status: int) -> Quality:
     return _CLASSES[min(status >> 30, 2)]
 
 
+def classes_of(statuses: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """The places of the classes of unsigned status codes."""
+    return np.asarray(np.minimum(statuses >> 30, 2), np.uint32)
+
+
 def signed(statuses: NDArray[np.uint32]) -> NDArray[np.int32]:
     """Status codes as the store keeps them (two's complement)."""
     return statuses.view(np.int32)

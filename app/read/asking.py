@@ -10,7 +10,6 @@ from app.domain.asking import Budget
 from app.domain.instants import microseconds
 from app.read.counters import CounterReader
 from app.read.curves import CurveReader
-from app.read.errands import Errands
 from app.read.kpis import KpiReader
 from app.read.moment import Moment
 from app.read.pages import PageReader
@@ -40,7 +39,6 @@ class Asking:
     now: datetime
     budget: Budget
     tally: Tally
-    errands: Errands
     moment: Moment
     plants: PlantReader
     pages: PageReader
@@ -53,13 +51,10 @@ class Asking:
     async def asked(self) -> AsyncIterator[None]:
         """Around the request: what it asks of the database is counted, and stopped where it ends before its time."""
         try:
-            with tallied(self.tally):
+            async with tallied(self.tally):
                 yield
         finally:
-            try:
-                await self.errands.over()
-            finally:
-                self.moment.over()
+            self.moment.over()
 
 
 class RequestReader:
@@ -89,10 +84,7 @@ class RequestReader:
         scope = viewer.plant_id
         rows, tally = min(self._rows, self._by_role.get(viewer.role, self._rows)), Tally()
         budget = Budget(rows, self._points)
-        errands = Errands()
-        moment = Moment(
-            self._tiers, self._series, self._remembered, budget, microseconds(now), tally, self._space, errands
-        )
+        moment = Moment(self._tiers, self._series, self._remembered, budget, microseconds(now), tally, self._space)
         plants = PlantReader(self._catalog, self._series, scope, moment.catalog)
         steps = StepReader(self._buckets, self._calendars, self._last_values, self._events, self._revisions, moment)
         return Asking(
@@ -100,7 +92,6 @@ class RequestReader:
             now,
             budget,
             tally,
-            errands,
             moment,
             plants,
             PageReader(self._catalog, self._series, scope, moment.catalog),

@@ -7,7 +7,6 @@ from typing import cast
 from app.domain.asking import Bill, Budget
 from app.domain.model import SeriesId
 from app.domain.tiers import Freshness
-from app.read.errands import Errands
 from app.read.remembered import Answers, Remembered
 from app.read.space import Space
 from app.store.series import SeriesCatalog
@@ -30,7 +29,6 @@ class Moment:
         now: int,
         tally: Tally,
         space: Space,
-        errands: Errands,
     ) -> None:
         self._tiers = tiers
         self._series = series
@@ -38,11 +36,11 @@ class Moment:
         self._received: dict[SeriesId, int] = {}
         self._tally = tally
         self._space = space
-        self._errands = errands
         self._held = 0
         self._present: asyncio.Task[Present] | None = None
         self._bills: list[Bill] = []
         self._payment: asyncio.Task[int] | None = None
+        self._payments: list[asyncio.Task[int]] = []
         self.budget = budget
         self.now = now
 
@@ -66,7 +64,7 @@ class Moment:
     def foresee(self, series: Sequence[SeriesId]) -> None:
         """These will have to be paid for, if nothing has changed: what that takes is read with the state."""
         if self._present is None:
-            self._present = self._errands.send(self._tiers.present(series))
+            self._present = asyncio.ensure_future(self._tiers.present(series))
 
     @property
     def paid_for(self) -> Sequence[SeriesId]:
@@ -82,7 +80,8 @@ class Moment:
         costs too much."""
         self._bills += bills
         if self._payment is None:
-            self._payment = self._errands.send(self._pay())
+            self._payment = asyncio.ensure_future(self._pay())
+            self._payments.append(self._payment)
         return await self._payment
 
     async def _pay(self) -> int:
@@ -103,7 +102,9 @@ class Moment:
         return coarser
 
     def over(self) -> None:
-        """The answer is made, or nobody waits for it: its space is free again."""
+        """The answer is made, or nobody waits for it."""
+        for payment in self._payments:
+            payment.cancel()
         self._space.give_back(self._held)
         self._held = 0
 

@@ -1,10 +1,15 @@
 """The plant's structure: answers in key order, null or empty where something is not there or not to be seen."""
 
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.domain.addresses import is_code
+from app.domain.latest import LatestReadings
 from app.domain.model import (
     Label,
     Line,
@@ -16,21 +21,29 @@ from app.domain.model import (
     Metric,
     Plant,
     PlantId,
-    Reading,
     Series,
     SeriesId,
 )
-from app.domain.units import UNCHANGED
+from app.domain.units import UNCHANGED, Conversion
 from app.read.remembered import Answers
 from app.store.catalog import Catalog
 from app.store.series import SeriesCatalog
 
 
-class LatestKey(NamedTuple):
-    """The latest readings of series, with the texts of their values where somebody looks at them."""
+@dataclass(frozen=True, slots=True, eq=False)
+class LatestKey:
+    """The latest readings of series, with the texts of their values where somebody looks at them; `conversions` bring
+    each into the unit that is shown, and are None where there is nothing to convert."""
 
-    series: tuple[Series, ...]
+    ids: NDArray[np.int32]
+    conversions: Sequence[Conversion] | None
     texts: bool
+
+    @classmethod
+    def of(cls, series: Sequence[Series], *, texts: bool) -> "LatestKey":
+        conversions = [each.shown.conversion for each in series]
+        needed = any(each != UNCHANGED for each in conversions)
+        return cls(np.array([each.id for each in series], np.int32), conversions if needed else None, texts)
 
 
 Key = TypeVar("Key", bound=Hashable)
@@ -134,18 +147,16 @@ class PlantReader:
     async def labels_by_series(self, ids: Sequence[SeriesId]) -> list[list[Label]]:
         return grouped(ids, await self._series.labels_by_series(ids))
 
-    async def latest_by_group(self, keys: Sequence[LatestKey]) -> list[list[Reading | None]]:
+    async def latest_by_group(self, keys: Sequence[LatestKey]) -> list[LatestReadings]:
         """The newest reading of every series, in the unit that is shown."""
-        ids = list(dict.fromkeys(series.id for key in keys for series in key.series))
+        ids = np.concatenate([key.ids for key in keys])
         found = await self._series.latest_by_series(ids, texts=any(key.texts for key in keys))
-        return [[_told(series, found.get(series.id)) for series in key.series] for key in keys]
-
-
-def _told(series: Series, reading: Reading | None) -> Reading | None:
-    conversion = series.shown.conversion
-    if reading is None or conversion == UNCHANGED:
-        return reading
-    return reading._replace(value=conversion.value(reading.value))
+        ends = np.cumsum([len(key.ids) for key in keys]).tolist()
+        parts = [found.of(end - len(key.ids), end) for key, end in zip(keys, ends, strict=True)]
+        return [
+            part if key.conversions is None else part.converted(key.conversions)
+            for key, part in zip(keys, parts, strict=True)
+        ]
 
 
 def _paths(asked: Iterable[str]) -> list[str]:

@@ -24,6 +24,7 @@ RESTED_SECONDS = 1.0
 LEFT_SECONDS = 5.0
 """How long a pool waits for what was borrowed, when it is to be closed."""
 _LOOK_SECONDS = 0.01
+_BY_ITSELF = "AUTOCOMMIT"
 
 
 class Database:
@@ -32,6 +33,9 @@ class Database:
     `timed` is the same database for those who ask: on connections of their own, so that they never keep a writer
     waiting, and with an end that the server itself puts to what takes too long, even if nobody is left to stop it.
     """
+
+    _by_itself = False
+    """How the connections of the pool are made; what is usual costs nothing more."""
 
     def __init__(self, pool: AsyncEngine, engine: Engine, kind: ServerKind, timed: AsyncEngine | None = None) -> None:
         self.timed = _Timed(timed, engine, kind) if timed else self
@@ -43,15 +47,17 @@ class Database:
     async def begin(self) -> AsyncIterator[Transaction]:
         """A transaction for SQLAlchemy statements: committed at the end, rolled back on an error."""
         with self._trouble(), under_way():
-            async with self._pool.connect() as connection, _left_if_useless(connection), connection.begin():
-                yield connection
+            async with self._pool.connect() as borrowed, _left_if_useless(borrowed):
+                connection = await self._made(borrowed, by_itself=False)
+                async with connection.begin():
+                    yield connection
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[Transaction]:
         """For statements that only read, each by itself: no BEGIN and COMMIT around them."""
         with self._trouble(), under_way():
             async with self._pool.connect() as connection:
-                yield await _each_by_itself(connection)
+                yield await self._made(connection, by_itself=True)
 
     @asynccontextmanager
     async def driver(self, *, autocommit: bool = False) -> AsyncIterator[Connection]:
@@ -61,7 +67,7 @@ class Database:
         """
         with self._trouble(), under_way():
             async with self._pool.connect() as borrowed, _left_if_useless(borrowed):
-                connection = await _underneath(await _each_by_itself(borrowed) if autocommit else borrowed)
+                connection = _underneath(await self._made(borrowed, by_itself=autocommit))
                 yield connection
                 if not autocommit:
                     await connection.commit()
@@ -71,11 +77,21 @@ class Database:
         async with self.asking() as connection:
             await connection.exec_driver_sql("SELECT 1")
 
+    async def _made(self, connection: Transaction, *, by_itself: bool) -> Transaction:
+        """A connection on which each statement stands by itself, or on which they are a transaction."""
+        # Whatever is not usual is said here, and not as an option of the pool: that would be set at each checkout,
+        # before anybody is there to give the connection back, and whoever is cancelled just then would lose it.
+        if by_itself is self._by_itself:
+            return connection
+        return await connection.execution_options(isolation_level=_BY_ITSELF if by_itself else "READ COMMITTED")
+
     def _trouble(self) -> AbstractContextManager[None]:
         return translated()
 
 
 class _Timed(Database):
+    _by_itself = True
+
     def _trouble(self) -> AbstractContextManager[None]:
         return answered_in_time()
 
@@ -99,7 +115,7 @@ async def open_database(
         if kind.linux:
             # A cancellation may come before the statement that it is for; a connection that is closed then ends it.
             options += " -c client_connection_check_interval=1000"
-        timed = _pool(text, pool, losses, options)
+        timed = _pool(text, pool, losses, options, isolation_level=_BY_ITSELF)
         stack.push_async_callback(_close, timed)
         await server_kind(timed)  # the first connection of a pool asks more than others: not within a request
         yield Database(whole, Timescale(kind.extension) if kind.timescale else Plain(), kind, timed)
@@ -117,8 +133,8 @@ async def _close(pool: AsyncEngine) -> None:
         await pool.dispose()
 
 
-def _pool(text: str, size: int, losses: "_Losses", options: str = "") -> AsyncEngine:
-    made = create_async_engine(
+def _pool(text: str, size: int, losses: "_Losses", options: str = "", **made: Any) -> AsyncEngine:
+    pool = create_async_engine(
         database_url(text),
         pool_size=size,
         max_overflow=0,
@@ -129,12 +145,13 @@ def _pool(text: str, size: int, losses: "_Losses", options: str = "") -> AsyncEn
             "cursor_factory": TalliedCursor,
             "options": f"-c timezone=UTC {options}".rstrip(),
         },
+        **made,
     )
-    sqlalchemy.event.listen(made.sync_engine, "connect", _teach_columns)
-    sqlalchemy.event.listen(made.sync_engine, "checkin", _note_rest)
-    sqlalchemy.event.listen(made.sync_engine, "checkout", losses.wake)
-    sqlalchemy.event.listen(made.sync_engine, "invalidate", losses.note)
-    return made
+    sqlalchemy.event.listen(pool.sync_engine, "connect", _teach_columns)
+    sqlalchemy.event.listen(pool.sync_engine, "checkin", _note_rest)
+    sqlalchemy.event.listen(pool.sync_engine, "checkout", losses.wake)
+    sqlalchemy.event.listen(pool.sync_engine, "invalidate", losses.note)
+    return pool
 
 
 @asynccontextmanager
@@ -179,12 +196,5 @@ class _Losses:
             raise sqlalchemy.exc.DisconnectionError from error
 
 
-async def _each_by_itself(connection: Transaction) -> Transaction:
-    # Not as an option of the pool: it would be set before anybody is there to give the connection back, and whoever is
-    # cancelled just then would lose it.
-    return await connection.execution_options(isolation_level="AUTOCOMMIT")
-
-
-async def _underneath(borrowed: Transaction) -> Connection:
-    raw = await borrowed.get_raw_connection()
-    return cast("Connection", raw.driver_connection)
+def _underneath(borrowed: Transaction) -> Connection:
+    return cast("Connection", cast("sqlalchemy.Connection", borrowed.sync_connection).connection.driver_connection)

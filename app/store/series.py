@@ -3,17 +3,16 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, time
 from functools import cache
-from itertools import repeat, starmap
-from math import isnan
 from typing import Any, LiteralString
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Row, Select
 
-from app.domain.instants import instant, microseconds
-from app.domain.model import Label, MachineId, Metric, PlantCalendar, PlantId, Reading, Series, SeriesId
-from app.domain.quality import unsigned
+from app.domain.instants import microseconds
+from app.domain.latest import LatestReadings
+from app.domain.model import Label, MachineId, Metric, PlantCalendar, PlantId, Series, SeriesId
 from app.store.catalog import metric_of
 from app.store.columns import Integers
 from app.store.database import Database
@@ -105,23 +104,24 @@ class SeriesCatalog:
         both = sa.union(of_metric, own).subquery()
         return [(row.id, Label(row.code, row.text)) for row in await self._all(sa.select(both).order_by(both.c.code))]
 
-    async def latest_by_series(self, ids: Sequence[SeriesId], *, texts: bool) -> dict[SeriesId, Reading]:
-        """The newest reading of each series that has any, with the text that its value stands for, where `texts` are
-        wanted and there is one."""
+    async def latest_by_series(self, ids: NDArray[np.int32], *, texts: bool) -> LatestReadings:
+        """The newest reading of each series, with the text that its value stands for, where `texts` are wanted and
+        there is one."""
         async with self._database.driver(autocommit=True) as connection:
             cursor = connection.cursor(binary=True)
-            await cursor.execute(LATEST_TOLD if texts else LATEST, (Integers(np.array(ids)),))
-            [(found, times, values, statuses, words)] = await cursor.fetchall()
-        if found is None:
-            return {}
-        rows = zip(
-            map(instant, times.tolist()),
-            [None if isnan(value) else value for value in values.tolist()],
-            map(unsigned, statuses.tolist()),
-            words or repeat(None),
-            strict=False,
-        )
-        return dict(zip(found.tolist(), starmap(Reading, rows), strict=True))
+            await cursor.execute(LATEST_TOLD if texts else LATEST, (Integers(ids),))
+            [(known, times, values, statuses, words)] = await cursor.fetchall()
+        if known is None:
+            nothing = np.empty(0)
+            known, times, values, statuses = (nothing.astype(kind) for kind in ("i4", "i8", "f8", "i4"))
+        order = np.argsort(known)
+        place = np.searchsorted(known, ids, sorter=order)
+        there = place < len(known)
+        place = order[place[there]]
+        alike = known[place] == ids[there]
+        there[there], place = alike, place[alike]
+        found = [words[each] for each in place.tolist()] if words else [None] * len(place)
+        return LatestReadings(there, times[place], values[place], statuses[place].view(np.uint32), found)
 
     async def newest_time(self, source: str) -> datetime | None:
         """The time of the newest reading of what the source names so, or None where there is none."""

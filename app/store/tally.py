@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any, Self
 
@@ -19,9 +19,13 @@ class Tally:
         self.seconds = 0.0
         self.idle = asyncio.Event()
         self.idle.set()
+        self._over = False
         self._under_way: list[asyncio.Task[Any]] = []
 
     def begin(self, task: asyncio.Task[Any]) -> None:
+        """CancelledError where nobody waits for it any more."""
+        if self._over:
+            raise asyncio.CancelledError
         self._under_way.append(task)
         self.idle.clear()
 
@@ -30,28 +34,31 @@ class Tally:
         if not self._under_way:
             self.idle.set()
 
-    def give_up(self) -> None:
-        """Cancels whatever still asks; the driver stops its statements at the server.
+    async def give_up(self) -> None:
+        """Cancels whatever still asks, and returns when all connections are given back; the driver stops their
+        statements at the server.
 
         What was cancelled already is left alone: a second time would interrupt the driver at that.
         """
+        self._over = True
         for task in self._under_way:
             if not task.cancelling():
                 task.cancel()
+        await self.idle.wait()
 
 
 _CURRENT: ContextVar[Tally | None] = ContextVar("tally", default=None)
 
 
-@contextmanager
-def tallied(tally: Tally) -> Iterator[None]:
+@asynccontextmanager
+async def tallied(tally: Tally) -> AsyncIterator[None]:
     """Whatever is asked inside, and by tasks that begin inside, counts there; what is left at the end is given up."""
     before = _CURRENT.set(tally)
     try:
         yield
     finally:
         _CURRENT.reset(before)
-        tally.give_up()
+        await tally.give_up()
 
 
 @contextmanager

@@ -25,8 +25,8 @@ SECONDS_BACK = 2.0
 """Of each turn, for what is derived later than it was measured."""
 
 STATE: LiteralString = """
-SELECT (SELECT array_agg(watermark ORDER BY array_position(%(tiers)s::text[], name)) FROM tiers WHERE name <> 'RAW'),
-    (SELECT array_agg(gone_before ORDER BY array_position(%(tiers)s::text[], name) NULLS FIRST) FROM tiers),
+SELECT (SELECT array_agg(watermark ORDER BY name::interval) FROM tiers WHERE name <> 'RAW'),
+    (SELECT array_agg(gone_before ORDER BY nullif(name, 'RAW')::interval NULLS FIRST) FROM tiers),
     (SELECT coalesce(array_agg(starts ORDER BY id), '{}') FROM touched),
     (SELECT coalesce(array_agg(ends ORDER BY id), '{}') FROM touched),
     (SELECT version FROM catalog_version),
@@ -83,7 +83,7 @@ class TierKeeper:
         """The state at this moment, in one statement."""
         async with self._database.driver(autocommit=True) as connection:
             cursor = connection.cursor(binary=True)
-            await cursor.execute(STATE, {"tiers": _NAMES, "series": Integers(np.array(series, np.int32))})
+            await cursor.execute(STATE, {"series": Integers(np.array(series, np.int32))})
             rows = await cursor.fetchall()
         watermarks, gone, starts, ends, version, counts = rows[0]
         spans = [Span(int(start), int(end)) for start, end in zip(starts, ends, strict=True)]

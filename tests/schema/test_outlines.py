@@ -2,17 +2,21 @@
 
 import asyncio
 import json
+from types import SimpleNamespace
 from typing import Any, cast
 
 import graphql
+import numpy as np
 import pytest
 import sqlalchemy as sa
+from orjson import Fragment
 
 from app.domain.instants import MINUTE, SECOND
 from app.read.remembered import Answers
 from schema import outlines
-from schema.breadth import Hole
-from schema.outlines import Outline, Outlines, Question
+from schema.outlines import Outline, Outlines, Question, outlined
+from schema.texts import Texts
+from schema.wanted import Hole
 from tests.asker import Asker, columns, unmapped, within
 from tests.engines import TestServer
 from tests.holdings import BASE
@@ -146,24 +150,30 @@ async def test_whatever_a_variable_holds_it_is_answered(asker: Asker) -> None:
 
 def outline(characters: int, text: str = "{plants {totalCount}}") -> Outline:
     operation = cast("Any", graphql.parse(text).definitions[0])
-    rows: list[dict[str, Any]] = [{"name": "a" * characters, "value": 1}, {"name": "b", "value": 2}]
-    return Outline(Answers(), operation, {"rows": rows}, [Hole(cast("Any", None), "value", rows)], [])
+    first, second = {"name": "a" * characters, "value": 1}, {"name": "b\0", "value": Fragment(b"2")}
+    wanted = cast("Any", SimpleNamespace(sources=[]))
+    data = {"rows": [second, first, second]}
+    made, told = outlined(Answers(), operation, data, [Hole(wanted, "value", [first, second])], [])
+    assert json.loads(told) == {
+        "rows": [{"name": "b\0", "value": 2}, first | {"value": 1}, {"name": "b\0", "value": 2}]
+    }
+    return made
 
 
-def test_readings_are_let_go() -> None:
+def test_holes_are_filled_wherever_they_are() -> None:
     made = outline(1)
-    assert made.told([[3.5, None]]) == b'{"rows":[{"name":"a","value":3.5},{"name":"b","value":null}]}'
-    assert [row["value"] for row in made.data["rows"]] == [None, None]
-    made = outline(1)
-    Outlines().keep(Question(1, "{}", None), made)
-    assert [row["value"] for row in made.data["rows"]] == [None, None]
+    last = b'{"name":"b\\u0000","value":%s}'
+    for _ in range(2):
+        told = made.told([[np.array([1.5, np.nan]), None]])
+        assert told == b'{"rows":[%s,{"name":"a","value":[1.5,null]},%s]}' % ((last % b"null",) * 2)
+    assert made.told([Texts([b"{}", b"[7]"])]) == b'{"rows":[%s,{"name":"a","value":{}},%s]}' % ((last % b"[7]",) * 2)
 
 
 @pytest.mark.parametrize("long", ["an answer", "a document"])
 def test_outlines_are_bounded(long: str) -> None:
     def third() -> Outline:
         if long == "an answer":
-            return outline(outlines.MOST // 3 - 2_000)
+            return outline(outlines.MOST // 3 - 20_000)
         return outline(1, "{plants {totalCount}" + " " * (outlines.MOST // outlines.DOCUMENT // 3 - 200) + "}")
 
     kept, questions = Outlines(), [Question(number, "{}", None) for number in range(4)]
