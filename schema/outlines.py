@@ -155,10 +155,9 @@ class Outlined(BreadthFirst):
         question = Question(id(self.operation), json.dumps(variables), self.context_value.viewer.plant_id)
         moment: Moment = self.context_value.moment
         if outline := outlines.find(question):
-            moment.foresee(outline.paid_for)
             try:
-                if outline.catalog is await moment.catalog():
-                    return Written(outline.told(await self.columns(outline.wanted, True)))
+                if text := await self._told(outline, moment):
+                    return Written(text)
             except Exception:
                 pass  # the plain executor says what is wrong, and where
         answer = plainly()
@@ -168,6 +167,16 @@ class Outlined(BreadthFirst):
         outline, text = outlined(await moment.catalog(), self.operation, data, self.holes, moment.paid_for)
         outlines.keep(question, outline)
         return Written(text)
+
+    async def _told(self, outline: Outline, moment: Moment) -> bytes | None:
+        """None where it is of another catalog."""
+        if outline.paid_for:
+            moment.foresee(outline.paid_for)
+            if outline.catalog is not await moment.catalog():
+                return None
+        # What costs nothing is read at once, and may tell itself of which version the catalog is.
+        columns = await self.columns(outline.wanted, True)
+        return outline.told(columns) if outline.catalog is await moment.catalog() else None
 
 
 def _length(operation: OperationDefinitionNode) -> int:

@@ -16,13 +16,15 @@ from app.domain.units import Conversion
 @dataclass(frozen=True, slots=True, eq=False)
 class LatestReadings:
     """Of each series in turn, whether there is a reading, and then of those that have one: times in microseconds,
-    values with NaN for none, status codes, and the labels of the values where somebody looks at them."""
+    values with NaN for none, status codes, and the labels of the values where somebody looks at them; and of which
+    version the catalog was at that moment."""
 
     there: NDArray[np.bool_]
     times: NDArray[np.int64]
     value: NDArray[np.float64]
     status: NDArray[np.uint32]
     text: Sequence[str | None]
+    catalog: int
 
     @property
     def time(self) -> NDArray[np.datetime64]:
@@ -41,7 +43,7 @@ class LatestReadings:
         first, last = (int(np.count_nonzero(self.there[:place])) for place in (start, end))
         kept = slice(first, last)
         return LatestReadings(
-            self.there[start:end], self.times[kept], self.value[kept], self.status[kept], self.text[kept]
+            self.there[start:end], self.times[kept], self.value[kept], self.status[kept], self.text[kept], self.catalog
         )
 
     def converted(self, conversions: Sequence[Conversion]) -> "LatestReadings":

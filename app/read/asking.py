@@ -85,7 +85,7 @@ class RequestReader:
         rows, tally = min(self._rows, self._by_role.get(viewer.role, self._rows)), Tally()
         budget = Budget(rows, self._points)
         moment = Moment(self._tiers, self._series, self._remembered, budget, microseconds(now), tally, self._space)
-        plants = PlantReader(self._catalog, self._series, scope, moment.catalog)
+        plants = PlantReader(self._catalog, self._series, scope, moment.catalog, moment.seen_of)
         steps = StepReader(self._buckets, self._calendars, self._last_values, self._events, self._revisions, moment)
         return Asking(
             viewer,

@@ -37,6 +37,7 @@ class Moment:
         self._tally = tally
         self._space = space
         self._held = 0
+        self._version: int | None = None
         self._present: asyncio.Task[Present] | None = None
         self._bills: list[Bill] = []
         self._payment: asyncio.Task[int] | None = None
@@ -50,12 +51,17 @@ class Moment:
 
     @property
     def seen(self) -> bool:
-        """Whether the state of tiers and catalog was read."""
-        return self._present is not None
+        """Whether it is known of which version the catalog is."""
+        return self._present is not None or self._version is not None
 
     async def catalog(self) -> Answers:
         """What is known of the catalog as it is now."""
-        return self._remembered.of((await self._seen()).catalog)
+        version = self._version if self._present is None else None
+        return self._remembered.of((await self._seen()).catalog if version is None else version)
+
+    def seen_of(self, version: int) -> None:
+        """A statement has told of which version the catalog is."""
+        self._version = version
 
     async def _seen(self) -> Present:
         self.foresee(())

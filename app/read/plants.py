@@ -66,9 +66,12 @@ async def nothing() -> Answers:
     return Answers()
 
 
+def _unheeded(_version: int) -> None: ...
+
+
 class PlantReader:
     """Asks within `scope`: the one plant that the asker's token is bound to, or None for all. `known` is what the
-    catalog has answered before."""
+    catalog has answered before, and `seen` is told of which version it is where a statement says so."""
 
     def __init__(
         self,
@@ -76,11 +79,13 @@ class PlantReader:
         series: SeriesCatalog,
         scope: PlantId | None,
         known: Callable[[], Awaitable[Answers]] = nothing,
+        seen: Callable[[int], None] = _unheeded,
     ) -> None:
         self._catalog = catalog
         self._series = series
         self.scope = scope
         self.known = known
+        self._seen = seen
 
     @remembered
     async def plants_by_id(self, ids: Sequence[PlantId]) -> list[Plant | None]:
@@ -151,6 +156,7 @@ class PlantReader:
         """The newest reading of every series, in the unit that is shown."""
         ids = np.concatenate([key.ids for key in keys])
         found = await self._series.latest_by_series(ids, texts=any(key.texts for key in keys))
+        self._seen(found.catalog)
         ends = np.cumsum([len(key.ids) for key in keys]).tolist()
         parts = [found.of(end - len(key.ids), end) for key, end in zip(keys, ends, strict=True)]
         return [

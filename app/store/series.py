@@ -32,11 +32,13 @@ SELECT array_agg(coalesce(received, 0) ORDER BY place)
 FROM unnest(%s) WITH ORDINALITY AS wanted (series_id, place) LEFT JOIN latest USING (series_id)
 """
 LATEST: LiteralString = """
-SELECT array_agg(series_id), array_agg(time), array_agg(coalesce(value, 'NaN')), array_agg(quality), NULL
+SELECT (SELECT version FROM catalog_version),
+    array_agg(series_id), array_agg(time), array_agg(coalesce(value, 'NaN')), array_agg(quality), NULL
 FROM latest WHERE series_id = ANY(%s)
 """
 LATEST_TOLD: LiteralString = """
-SELECT array_agg(latest.series_id), array_agg(time), array_agg(coalesce(value, 'NaN')), array_agg(quality),
+SELECT (SELECT version FROM catalog_version),
+    array_agg(latest.series_id), array_agg(time), array_agg(coalesce(value, 'NaN')), array_agg(quality),
     array_agg(coalesce(metric_labels.text, series_labels.text))
 FROM latest JOIN series ON series.id = latest.series_id
 LEFT JOIN series_labels ON series_labels.series_id = latest.series_id AND series_labels.code = latest.value
@@ -110,7 +112,7 @@ class SeriesCatalog:
         async with self._database.driver(autocommit=True) as connection:
             cursor = connection.cursor(binary=True)
             await cursor.execute(LATEST_TOLD if texts else LATEST, (Integers(ids),))
-            [(known, times, values, statuses, words)] = await cursor.fetchall()
+            [(version, known, times, values, statuses, words)] = await cursor.fetchall()
         if known is None:
             nothing = np.empty(0)
             known, times, values, statuses = (nothing.astype(kind) for kind in ("i4", "i8", "f8", "i4"))
@@ -121,7 +123,7 @@ class SeriesCatalog:
         alike = known[place] == ids[there]
         there[there], place = alike, place[alike]
         found = [words[each] for each in place.tolist()] if words else [None] * len(place)
-        return LatestReadings(there, times[place], values[place], statuses[place].view(np.uint32), found)
+        return LatestReadings(there, times[place], values[place], statuses[place].view(np.uint32), found, version)
 
     async def newest_time(self, source: str) -> datetime | None:
         """The time of the newest reading of what the source names so, or None where there is none."""

@@ -111,6 +111,26 @@ async def test_what_is_known_of_the_catalog_is_not_asked_whatever_range_is(
                 assert len(found) <= 10, (name, [text[:80] for text in found])
 
 
+async def test_a_page_of_latest_readings_is_one_statement_which_tells_of_another_catalog(
+    server: TestServer, database_url: str
+) -> None:
+    paths: list[list[str]] = []
+    async with watched(server, database_url) as (asker, log):
+        await fill(asker)
+        for _ in range(2):
+            await answered(asker, "plant")
+            _, found = await log.during(answered(asker, "plant"), forgotten=False)
+            assert len(found) == 1, found
+            async with asker.house.database.begin() as transaction:
+                await transaction.execute(sa.text("UPDATE machines SET code = code || 'x' WHERE code LIKE 'm1%'"))
+            answer, found = await log.during(answered(asker, "plant"), forgotten=False)
+            assert len(found) > 2
+            paths.append([machine["path"] for machine in answer["data"]["plant"]["machines"]])
+            await forget(asker)
+            assert await answered(asker, "plant") == answer
+    assert [path for each in paths for path in each if "m1" in path] == ["p/l/m1x", "p/l/m1xx"]
+
+
 async def test_many_who_ask_at_once_get_each_what_they_asked_for(asker: Asker) -> None:
     await fill(asker)
     ranges = [within(BASE, BASE + (1 + number % 5) * MINUTE) for number in range(40)]
