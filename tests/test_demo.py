@@ -70,7 +70,7 @@ async def test_a_week_of_history_and_then_live_readings(house: House, client: ht
         counts = [
             await transaction.scalar(sa.select(sa.func.count()).select_from(t)) for t in (plants, machines, metrics)
         ]
-        assert counts == [1, 24, 6]
+        assert counts == [1, 24, 7]
         unmapped = (await transaction.execute(sa.select(series).where(series.c.machine_id.is_(None)))).all()
         assert [row.unmapped_reason for row in unmapped] == ["the tag line is missing"]
 
@@ -81,6 +81,7 @@ async def test_a_week_of_history_and_then_live_readings(house: House, client: ht
         assert any(leaf not in (None, False, 0) for leaf in _leaves(body["data"])), example.name
 
     await _coverage_tells_where_a_sensor_was_silent(client)
+    await _pace_is_derived(house, client)
 
     async with live(house):
         await asyncio.sleep(3)
@@ -108,6 +109,21 @@ async def _coverage_tells_where_a_sensor_was_silent(client: httpx.AsyncClient) -
         assert all(0 < share <= 1 for share in each["buckets"]["coverage"])
     assert sum(share == 1 for share in vibration["buckets"]["coverage"]) >= 22
     assert 2 <= sum(share < 0.96 for share in temperature["buckets"]["coverage"]) <= 10
+
+
+async def _pace_is_derived(house: House, client: httpx.AsyncClient) -> None:
+    document = """{ machine(path: "demo/press/press-1") { series(metrics: ["pace"]) { unit
+        readings(range: { last: "P1D" }) { values } buckets(range: { last: "P1D" }, every: "PT1H") { coverage } } } }"""
+    pace: dict[str, Any] = {"readings": {"values": []}}
+    async with asyncio.timeout(60):
+        while len(pace["readings"]["values"]) < 80:
+            await house.freshen()
+            await asyncio.sleep(0.1)  # the service may be at it itself
+            found = (await client.post("/graphql", json={"query": document})).json()["data"]["machine"]["series"]
+            pace = found[0] if found else pace
+    assert pace["unit"] == "/h"
+    assert all(0 <= value < 1_000 for value in pace["readings"]["values"])
+    assert sum(share == 1 for share in pace["buckets"]["coverage"]) > 20
 
 
 async def test_what_is_stored_is_what_a_plant_of_any_other_day_would_tell(house: House) -> None:

@@ -152,5 +152,5 @@ async def test_ariadne_makes_a_client_with_types(programs: Path, served: Served,
     (tmp_path / "ask.py").write_text(served.here(example))
     await run(programs / "ariadne-codegen", folder=tmp_path)
     said = (await run(programs / "python", "ask.py", folder=tmp_path)).splitlines()
-    assert [line.split()[0] for line in said] == ["parts", "temperature"]
+    assert [line.split()[0] for line in said] == ["pace", "parts", "temperature"]
     assert "PROVISIONAL" in said[-1]

@@ -138,7 +138,7 @@ async def test_two_files_at_once_create_everything_once(database: Database) -> N
 async def test_the_demo_plant_applies(database: Database) -> None:
     text = files("app.sources.demo_plant").joinpath("demo.yaml").read_text()
     model = ModelFile(database)
-    assert len((await model.apply(text, "demo.yaml")).changes) == 1 + 3 + 24 + 3 + 6 + 2
+    assert len((await model.apply(text, "demo.yaml")).changes) == 1 + 3 + 24 + 3 + 6 + 1 + 2
     assert (await model.apply(text, "demo.yaml")).changes == []
     assert (await model.apply(await model.export(), "demo.yaml")).changes == []
     assert await _rows(database, sa.select(sa.func.count()).select_from(machine_types)) == [(3,)]
