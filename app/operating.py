@@ -20,7 +20,7 @@ NEVER = "none"
 
 @click.command()
 def status() -> None:
-    """Show watermarks and lag, pending notes, chunks, counters, sizes, and what each job did last."""
+    """Show watermarks and lag, pending notes, chunks, counters, what is derived, sizes, and what each job did last."""
 
     async def work(settings: Settings) -> None:
         async with house(settings) as opened:
@@ -107,6 +107,9 @@ def _lines(state: front_door.State, counters: front_door.CounterState, now: date
     yield f"chunks\t{state.chunks:,}, of which {state.compressed:,} in the columnstore"
     since = f"; drops of {counters.cut:,} known since {_at(counters.known_since)} only" if counters.known_since else ""
     yield f"counters\t{counters.scanned:,} scanned for drops, {counters.waiting:,} to be scanned{since}"
+    series, behind, so_far = state.derived
+    filled = f"; {behind:,} are filled in from {_at(so_far)} on, and go on backwards" if so_far else ""
+    yield f"derived\t{series:,} series{filled}"
     yield from _sizes(state.sizes)
     for job in state.jobs:
         if job.ended_at:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Final
@@ -34,9 +35,10 @@ _OLD: Final = timedelta(days=7)
 """Older chunks lie in the columnstore."""
 _ASKED_SECONDS: Final = 0.5
 _RUNS: Final = 5
+# Quarters: their sums are the same in whatever order a database adds them up.
 _READINGS: Final = """
-SELECT id, time, round((50 + 10 * sin(extract(epoch FROM time) / 600 + id))::numeric, 2)::float8, 0
-FROM unnest(%(series)s::int[]) AS known (id)
+SELECT id, time, floor(200 + 40 * sin(extract(epoch FROM time) / 600 + place)) / 4, 0
+FROM unnest(%(series)s::int[]) WITH ORDINALITY AS known (id, place)
 CROSS JOIN generate_series(%(starts)s::timestamptz, %(ends)s, make_interval(secs => %(interval)s)) AS time
 """
 _QUESTION: Final = """
@@ -49,24 +51,18 @@ query Growth($from: DateTime!, $to: DateTime!, $every: Duration!) {
 
 
 async def growth(server: Server, extent: Extent) -> list[Figure]:
-    """Older readings are added twice, in the way of the policies; the buckets that are asked for are always the
-    same."""
+    """Three databases that end with the same readings, asked in turns; older ones lie where policies put them."""
     ends = datetime.fromtimestamp((int(time.time()) - 3_600) // 21_600 * 21_600, UTC)
-    taken: dict[str, list[float]] = {step: [] for step in _STEPS}
-    asked: dict[str, object] = {}
-    peak = 0.0
-    async with new_database(server, "bench_growth") as url:
-        series = await _series(url, ends)
-        until = ends
+    async with AsyncExitStack() as stack:
+        held: list[Service] = []
         for seconds in _SECONDS:
-            starts = ends - timedelta(seconds=seconds)
-            await store(url, _READINGS, {"series": series, "interval": extent.growth_interval}, starts, until)
-            until = starts
+            url = await stack.enter_async_context(new_database(server, f"bench_growth_{seconds}"))
+            parameters = {"series": await _series(url, ends), "interval": extent.growth_interval}
+            await store(url, _READINGS, parameters, ends - timedelta(seconds=seconds), ends)
             await _keep(url)
-            async with service(url, f"growth-{seconds}") as running:
-                for step, buckets in _STEPS.items():
-                    taken[step].append(await _asked(running, ends, step, buckets, asked))
-                peak = max(peak, running.peak_megabytes)
+            held.append(await stack.enter_async_context(service(url, f"growth-{seconds}")))
+        taken = {step: await _asked(held, ends, step, buckets) for step, buckets in _STEPS.items()}
+        peak = max(running.peak_megabytes for running in held)
     counted = [_SERIES * seconds // extent.growth_interval for seconds in _SECONDS]
     what = f"of 10 series over 12 h, at {', '.join(f'{count:,}' for count in counted)} raw readings"
     return [
@@ -95,13 +91,18 @@ async def _keep(url: str) -> None:
         await connection.execute("VACUUM ANALYZE")
 
 
-async def _asked(running: Service, ends: datetime, step: str, buckets: int, asked: dict[str, object]) -> float:
-    """The median time of an answer, which must be the one that came before there were more readings."""
+async def _asked(held: Sequence[Service], ends: datetime, step: str, buckets: int) -> list[float]:
+    """The median time of an answer of each, which must be the same one."""
     variables = {"from": (ends - _RANGE).isoformat(), "to": ends.isoformat(), "every": step}
-    raw = graphql(running.token, _QUESTION, variables)
-    answer = await answered(running.port, raw)
-    del answer["extensions"]
-    counts = [len(each["buckets"]["starts"]) for each in answer["data"]["machine"]["series"]]
-    if set(counts) != {buckets} or asked.setdefault(step, answer) != answer:
+    questions = [graphql(running.token, _QUESTION, variables) for running in held]
+    answers = [await answered(running.port, raw) for running, raw in zip(held, questions, strict=True)]
+    for answer in answers:
+        del answer["extensions"]
+    counts = {len(each["buckets"]["starts"]) for each in answers[0]["data"]["machine"]["series"]}
+    if counts != {buckets} or any(answer != answers[0] for answer in answers):
         raise RuntimeError(f"the buckets of {step} are not those expected: {counts}")
-    return median([median(await durations(running.port, [[raw]], _ASKED_SECONDS)) for _ in range(_RUNS)])
+    taken: list[list[float]] = [[] for _ in held]
+    for _ in range(_RUNS):
+        for running, raw, own in zip(held, questions, taken, strict=True):
+            own.append(median(await durations(running.port, [[raw]], _ASKED_SECONDS)))
+    return [median(own) for own in taken]

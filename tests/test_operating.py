@@ -21,10 +21,10 @@ def test_status_and_policies_by_command(environment: dict[str, str]) -> None:
     assert shown.returncode == 0, shown.stderr
     told = shown.stdout.splitlines()
     assert told[0].startswith("PostgreSQL ")
-    assert [line.split("\t")[0] for line in told[1:8]] == [
-        "tier PT1M", "tier PT15M", "tier PT1H", "tier PT6H", "notes", "chunks", "counters",
+    assert [line.split("\t")[0] for line in told[1:9]] == [
+        "tier PT1M", "tier PT15M", "tier PT1H", "tier PT6H", "notes", "chunks", "counters", "derived",
     ]  # fmt: skip
-    assert told[7] == "counters\t0 scanned for drops, 0 to be scanned"
+    assert told[7:9] == ["counters\t0 scanned for drops, 0 to be scanned", "derived\t0 series"]
     assert {line.split("\t")[0] for line in told if line.startswith("size")} >= {"size RAW", "size PT6H", "size of all"}
 
     kept = linegraph(environment, "policy", "RAW", "--keep", "P90D")

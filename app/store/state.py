@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import LiteralString, NamedTuple
 
 from app.domain.calendar_plan import DAYS
-from app.domain.instants import microseconds
-from app.domain.tiers import TIERS
+from app.domain.instants import instant, microseconds
+from app.domain.tiers import LONG_AGO, TIERS
 from app.store.database import Database
 from app.store.engines import TABLES
 from app.store.jobs import Job, JobLog
@@ -32,6 +32,21 @@ LEFT JOIN LATERAL (
 """
 
 
+DERIVED: LiteralString = """
+SELECT count(*), count(*) FILTER (WHERE since > %(begin)s), max(since) FILTER (WHERE since > %(begin)s)
+FROM derived_series
+"""
+
+
+class DerivedState(NamedTuple):
+    """Series that are derived: how many, how many are not filled in yet for all that is stored, and from when on
+    (microseconds) even the last of these is."""
+
+    series: int
+    behind: int
+    since: int | None
+
+
 class CounterState(NamedTuple):
     """Series that are counters: how many were scanned for drops, how many will be, and how many of the scanned had
     readings before their scan could look at any, with the latest instant (microseconds) since when drops are known."""
@@ -46,7 +61,7 @@ class CounterState(NamedTuple):
 class State:
     """Watermarks by tier (microseconds), pending notes and the seconds that they cover, bytes by table with indexes
     (P1D are local days, `catalog` is all that is no readings), chunks of readings and how many are in the columnstore,
-    and jobs."""
+    how far what is derived has come, and jobs."""
 
     server: str
     watermarks: dict[str, int]
@@ -55,6 +70,7 @@ class State:
     sizes: dict[str, int]
     chunks: int
     compressed: int
+    derived: DerivedState
     jobs: list[Job]
 
 
@@ -74,8 +90,11 @@ class StateReader:
             sizes = {name: await engine.size(connection, table) for name, table in TABLES.items()}
             sizes[DAYS], sizes["catalog"] = (await (await connection.execute(REST)).fetchall())[0]
             chunks, compressed = await engine.chunk_counts(connection)
+            cursor = await connection.execute(DERIVED, {"begin": instant(LONG_AGO)})
+            series, behind, since = (await cursor.fetchall())[0]
+        derived = DerivedState(series, behind, microseconds(since) if since else None)
         watermarks = {tier.name: microseconds(found[tier.name]) for tier in TIERS}
-        return State(self._database.kind.sentence, watermarks, notes, seconds, sizes, chunks, compressed, jobs)
+        return State(self._database.kind.sentence, watermarks, notes, seconds, sizes, chunks, compressed, derived, jobs)
 
     async def counters(self) -> CounterState:
         """What is known of counters' drops; apart, for it looks at every counter."""

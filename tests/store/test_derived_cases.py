@@ -14,6 +14,7 @@ from app.domain.model import SeriesId
 from app.store.counter_events import CounterEvents
 from app.store.database import Database
 from app.store.derived import DerivedSeries
+from app.store.state import DerivedState, StateReader
 from app.store.tables import metrics, series, touched
 from app.store.tiers import TierKeeper
 from tests.asker import asking, columns, within
@@ -55,8 +56,11 @@ async def test_history_is_derived_by_and_by_and_again_when_a_formula_changes(dat
         assert newest is not None
         await dying.go_back(newest, fresh)
         assert {at // DAY for found in (await derived(database))[0].values() for at in found} == {newest.start // DAY}
+        states = StateReader(database)
+        assert (await states.state()).derived == DerivedState(10, 10, watermark)
         await settled(asker, watermark)
         await check(database, sent, watermark)
+        assert (await states.state()).derived == DerivedState(10, 0, None)
         # Steps that are longer now leave readings behind that have no meaning any more.
         changed = "derived: [{name: pass, formula: 3 * good / total, every: PT20M, unit: null}]"
         await asker.house.model.apply(changed, "model.yaml")
