@@ -15,8 +15,12 @@ from app.store.tiers import TierKeeper
 
 SOONER = 10
 """Turns in the time of one, at most, while readings come that the tiers have passed."""
-RESTS = 2
-"""Seconds of rest for each second of such turns: at most a third of a processor refreshes."""
+RESTS = 1
+"""Seconds of rest for each second of such turns: at most half a processor refreshes."""
+LOOKS = 10
+"""In the shortest time between two turns: whether readings have been noted."""
+QUIET = 4
+"""So much shorter are all rests where no more readings come: nothing else is to be done then."""
 
 
 class Freshener:
@@ -63,14 +67,16 @@ class Freshener:
         return refreshed and carried_out
 
     async def _rest(self, longest: float, worked: float) -> None:
-        """Until the next turn, which comes sooner where readings have been noted: but not at once, and not before the
-        worker has rested longer than it has worked."""
-        pause = max(longest / SOONER, RESTS * worked)
-        until = time.monotonic() + longest
-        while (left := until - time.monotonic()) > 0:
-            await asyncio.sleep(min(pause, left))
-            if (await self._keeper.freshness()).touched:
+        """Until the next turn, which comes sooner where readings have been noted: but not before the worker has rested
+        as well, and as soon as no more of them come, for then what they have touched is refreshed once."""
+        began, seen = time.monotonic(), None
+        enough = max(longest / SOONER, RESTS * worked)
+        while (rested := time.monotonic() - began) < longest:
+            await asyncio.sleep(min(longest / SOONER / LOOKS, longest - rested))
+            newest = await self._keeper.newest_note()
+            if newest is not None and time.monotonic() - began >= (enough / QUIET if newest == seen else enough):
                 return
+            seen = newest
 
     async def _refresh(self, now: datetime) -> tuple[list[str], list[str]]:
         advance = await self._keeper.advance(microseconds(now - self._lag))

@@ -1,7 +1,6 @@
 """One batch of rows arrives: written, noted and made the latest in one transaction (semantics: how a batch and a
 refresh meet)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import LiteralString, NamedTuple
 
@@ -12,10 +11,11 @@ from psycopg.rows import TupleRow
 
 from app.domain.instants import MINUTE, instant, microseconds
 from app.domain.rows import Rows
-from app.domain.spans import Span, around
+from app.domain.spans import around
+from app.domain.tiers import MINUTES
 from app.store.columns import Floats, Instants, Integers, copy_data
 from app.store.engines import Connection, Engine
-from app.store.revisions import revise
+from app.store.revisions import each_once, revise
 
 NOTE_GAP = 15 * MINUTE
 """Refreshing a silence of this length with its neighbours is cheaper than refreshing twice."""
@@ -49,8 +49,8 @@ SELECT coalesce(array_agg(series_id), '{}'), coalesce(array_agg(time), '{}'), co
 FROM changed
 """
 NOTE: LiteralString = """
-INSERT INTO touched (starts, ends, derived) SELECT starts, ends, %(derived)s
-FROM unnest(%(starts)s, %(ends)s) AS span (starts, ends)
+INSERT INTO touched (starts, ends, series, derived) SELECT starts, ends, array_agg(series_id), %(derived)s
+FROM unnest(%(starts)s, %(ends)s, %(series)s) AS touching (starts, ends, series_id) GROUP BY starts, ends
 """
 # `received` counts the readings of a series: it tells busy tags from quiet ones, and bounds what a query may cost.
 MOVE_LATEST: LiteralString = """
@@ -121,12 +121,12 @@ async def arrive(
         changes.append(await _merge(cursor, rows.only(~newer)))
     changed = _Changed(*(np.concatenate(column) for column in zip(*changes, strict=True)))
     late = changed.times < (watermark if derived else intended)
-    if late.any():
-        await revise(cursor, changed.series[late], changed.times[late], watermark)
-        await _note(cursor, around(changed.times[late], MINUTE, NOTE_GAP), derived=derived)
     new = np.sort(changed.series[~changed.known])
     received = np.searchsorted(new, newest.series, "right") - np.searchsorted(new, newest.series, "left")
     async with connection.pipeline():
+        if late.any():
+            await revise(cursor, changed.series[late], changed.times[late], watermark)
+            await _note(cursor, changed.series[late], changed.times[late], derived=derived)
         await cursor.execute(MOVE_LATEST, _parameters(newest) | {"received": Integers(received)})
         await connection.commit()
     return Stored(len(new), len(changed.series) - len(new), len(rows) - len(changed.series))
@@ -156,9 +156,21 @@ async def _merge(cursor: AsyncCursor[TupleRow], rows: Rows) -> _Changed:
     return _Changed(series.astype(np.int32), times.astype(np.int64), np.array(known, np.bool_))
 
 
-async def _note(cursor: AsyncCursor[TupleRow], spans: Sequence[Span], *, derived: bool) -> None:
-    starts, ends = (Instants(np.array(column)) for column in zip(*spans, strict=True))
-    await cursor.execute(NOTE, {"starts": starts, "ends": ends, "derived": derived})
+async def _note(
+    cursor: AsyncCursor[TupleRow], series: NDArray[np.int32], times: NDArray[np.int64], *, derived: bool
+) -> None:
+    """A note for each stretch, with the series that have changed in it."""
+    series, minutes = each_once(series, times, MINUTES)
+    starts, ends = (np.array(column) for column in zip(*around(minutes, MINUTE, NOTE_GAP), strict=True))
+    found = np.unique(((np.searchsorted(starts, minutes, "right") - 1) << 32) | series)
+    stretches, series = found >> 32, found & 0xFFFF_FFFF
+    parameters = {
+        "starts": Instants(starts[stretches]),
+        "ends": Instants(ends[stretches]),
+        "series": Integers(series),
+        "derived": derived,
+    }
+    await cursor.execute(NOTE, parameters)
 
 
 async def _row(cursor: AsyncCursor[TupleRow]) -> TupleRow:

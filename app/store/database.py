@@ -118,7 +118,7 @@ async def open_database(
         timed = _pool(text, pool, losses, options, isolation_level=_BY_ITSELF)
         stack.push_async_callback(_close, timed)
         await server_kind(timed)  # the first connection of a pool asks more than others: not within a request
-        yield Database(whole, Timescale(kind.extension) if kind.timescale else Plain(), kind, timed)
+        yield Database(whole, Timescale() if kind.timescale else Plain(), kind, timed)
 
 
 async def _close(pool: AsyncEngine) -> None:

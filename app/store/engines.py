@@ -1,7 +1,7 @@
 """The two engines: what differs between TimescaleDB and plain PostgreSQL, and nothing else.
 
-An engine makes the fragments that differ (`first` and `last` of an aggregate), counts or makes chunks, and refreshes a
-tier. Everything else is one statement for both.
+An engine makes the fragments that differ (`first` and `last` of an aggregate), and counts, makes, drops and packs
+chunks. Everything else is one statement for both.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
 
 from app.domain.instants import EPOCH
-from app.domain.tiers import HOURS, MINUTES, QUARTERS, RAW, SIX_HOURS, Tier
+from app.domain.tiers import HOURS, MINUTES, QUARTERS, RAW, SIX_HOURS
 
 CHUNK = timedelta(days=7)
 """Width of a chunk or partition, aligned to 1970-01-01 on both engines."""
@@ -27,10 +27,6 @@ TABLES: dict[str, LiteralString] = {
 }  # fmt: skip
 """What answers a part of a plan; the hours and minutes of a tier stand in its column `bucket`."""
 
-REFRESH: LiteralString = "CALL refresh_continuous_aggregate(%s, %s, %s)"
-REFRESH_AT_ONCE: LiteralString = """
-CALL refresh_continuous_aggregate(%s, %s, %s, options => '{"buckets_per_batch": 0}')
-"""
 # Bit 8 of the status: rows have come to the chunk since it was moved.
 TO_COLUMNSTORE: LiteralString = """
 SELECT chunk FROM timescaledb_information.chunks, format('%%I.%%I', chunk_schema, chunk_name) AS chunk
@@ -40,8 +36,6 @@ WHERE hypertable_name = coalesce((SELECT materialization_hypertable_name
     AND (NOT is_compressed OR _timescaledb_functions.chunk_status(chunk::regclass) & 8 > 0)
 ORDER BY range_start LIMIT 1
 """
-REFRESHES_IN_BATCHES = (2, 28)
-"""From this version on a refresh goes by ten buckets unless told otherwise: a second for a week, 100 times as long."""
 
 
 class Engine(Protocol):
@@ -66,9 +60,6 @@ class Engine(Protocol):
     async def prepare_changes(self, connection: Connection) -> None:
         """Before rows are changed in the transaction that is open, wherever they lie."""
 
-    async def refresh(self, connection: Connection, tier: Tier, starts: datetime, ends: datetime) -> None:
-        """Brings a tier up to date with the next finer one between two of its edges; `connection` is in autocommit."""
-
     async def size(self, connection: Connection, table: LiteralString) -> int:
         """Bytes of the readings or of a tier, with indexes and all chunks."""
 
@@ -87,9 +78,6 @@ class Timescale:
 
     name = "timescaledb"
     columnstore = True
-
-    def __init__(self, version: tuple[int, ...]) -> None:
-        self._refresh = REFRESH_AT_ONCE if version >= REFRESHES_IN_BATCHES else REFRESH
 
     def first(self, value: LiteralString, by: LiteralString, where: LiteralString) -> LiteralString:
         return f"first({value}, {by}) FILTER (WHERE {where})"
@@ -111,9 +99,6 @@ class Timescale:
         # A correction in the columnstore unpacks up to a thousand rows: 5,000 over many series are beyond the usual
         # limit of 100,000. A batch is bounded by itself.
         await connection.execute("SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = 0")
-
-    async def refresh(self, connection: Connection, tier: Tier, starts: datetime, ends: datetime) -> None:
-        await connection.execute(self._refresh, (TABLES[tier.name], starts, ends))
 
     async def size(self, connection: Connection, table: LiteralString) -> int:
         return await _number(connection, "SELECT hypertable_size(%s::regclass)", table)
@@ -166,10 +151,6 @@ class Plain:
 
     async def prepare_changes(self, connection: Connection) -> None:
         """Nothing to do: all rows lie open."""
-
-    async def refresh(self, connection: Connection, tier: Tier, starts: datetime, ends: datetime) -> None:
-        procedure = Identifier(f"refresh_{TABLES[tier.name]}")
-        await connection.execute(SQL("CALL {}(%s, %s)").format(procedure), (starts, ends))
 
     async def size(self, connection: Connection, table: LiteralString) -> int:
         return await _number(

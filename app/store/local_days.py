@@ -3,9 +3,9 @@
 A day in most zones is nine rows of the tiers; a year of days of 100 series reads 36,500 rows instead of 328,500.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import time
-from typing import LiteralString, NamedTuple
+from typing import LiteralString, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,10 @@ class Clocks(NamedTuple):
         """Which days there are: a production day that starts at midnight is a day."""
         return [CalendarStep.DAY, CalendarStep.PRODUCTION_DAY] if self.begins != time() else [CalendarStep.DAY]
 
+    def only(self, series: Collection[int]) -> Self:
+        """Those of these series alone."""
+        return self._replace(ids=self.ids[np.isin(self.ids, list(series))])
+
 
 class LocalDays:
     """Makes days, and knows of which series they are kept."""
@@ -95,7 +99,7 @@ class LocalDays:
         """Makes the days again that meet a span, up to the watermark: of series of which they are kept. What they are
         made of is refreshed."""
         for each in all_clocks:
-            if each.since is None:
+            if each.since is None or not len(each.ids):
                 continue
             since = await self._made(each, each.since, span, freshness)
             if since > each.since:

@@ -46,9 +46,9 @@ async def revise(
 
     times and watermark: microseconds; the watermark is that of the minutes, as published.
     """
-    quarters = _each_once(series, times, QUARTERS)
     open_quarter = times >= watermark // QUARTERS.width * QUARTERS.width
-    minutes = _each_once(series[open_quarter], times[open_quarter], MINUTES)
+    quarters = each_once(series[~open_quarter], times[~open_quarter], QUARTERS)
+    minutes = each_once(series[open_quarter], times[open_quarter], MINUTES)
     span = widened(Span(int(times.min()), int(times.max()) + 1), QUARTERS.width)
     await cursor.execute(
         REVISE,
@@ -60,10 +60,12 @@ async def revise(
             "start": instant(span.start),
             "end": instant(span.end),
         },
+        # A plan that is made for any bounds looks at every chunk: 58 ms for 2,000 buckets, where 2 are enough.
+        prepare=False,
     )
 
 
-def _each_once(
+def each_once(
     series: NDArray[np.int32], times: NDArray[np.int64], tier: Tier
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Series and buckets of readings that mostly come in their order: what stands twice is no harm."""

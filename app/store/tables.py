@@ -24,7 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData(
     naming_convention={
@@ -196,6 +196,7 @@ touched = Table(
     Column("id", BigInteger, Identity(), primary_key=True),
     _instant("starts"),
     _instant("ends"),
+    Column("series", ARRAY(Integer)),
     Column("derived", Boolean, nullable=False, server_default=text("false")),
 )
 

@@ -1,24 +1,28 @@
 """The rollup tiers' state: the watermarks behind which they are materialised, and the notes of what changed there."""
 
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import reduce
 from itertools import groupby
 from typing import LiteralString, NamedTuple
 
 import numpy as np
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from app.domain.instants import instant, microseconds, width
 from app.domain.model import SeriesId
 from app.domain.spans import Span, merged, overlapping, widened, without
 from app.domain.tiers import MINUTES, TIERS, Freshness
+from app.domain.touches import Touch, gathered
 from app.store.columns import Integers
 from app.store.counter_scan import CounterScan
 from app.store.database import Database
 from app.store.derived import AT_ONCE, DerivedSeries
-from app.store.engines import CHUNK, Connection
+from app.store.engines import CHUNK, TABLES, Connection
 from app.store.local_days import Clocks, LocalDays
+from app.store.notes import forget, newest, note, notes
 
 _ONE_WORKER = 7_463_002
 SECONDS_BACK = 2.0
@@ -39,9 +43,7 @@ PUBLISH: LiteralString = """
 UPDATE tiers SET intended = greatest(intended, reached), watermark = greatest(watermark, reached)
 FROM unnest(%s::text[], %s::timestamptz[]) AS published (tier, reached) WHERE name = tier
 """
-NOTES: LiteralString = "SELECT id, starts, ends, derived FROM touched ORDER BY id"
-NOTE: LiteralString = "INSERT INTO touched (starts, ends) VALUES (%s, %s)"
-FORGET: LiteralString = "DELETE FROM touched WHERE id = ANY(%s)"
+REFRESH: LiteralString = "CALL {procedure}(%s, %s, %s)"
 
 _NAMES = [tier.name for tier in TIERS]
 
@@ -62,13 +64,6 @@ class Advance(NamedTuple):
     errors: list[str]
 
 
-class _Note(NamedTuple):
-    """What was touched; `derived` where the worker has written there itself, and knows what follows from it."""
-
-    span: Span
-    derived: bool
-
-
 class TierKeeper:
     """Moves the watermarks and refreshes what was touched behind them."""
 
@@ -78,6 +73,11 @@ class TierKeeper:
     async def freshness(self) -> Freshness:
         """The state of the tiers at this moment."""
         return (await self.present()).freshness
+
+    async def newest_note(self) -> int | None:
+        """The number of the last note that stands; a later one has a higher number."""
+        async with self._database.driver(autocommit=True) as connection:
+            return await newest(connection)
 
     async def present(self, series: Sequence[SeriesId] = ()) -> Present:
         """The state at this moment, in one statement."""
@@ -147,29 +147,24 @@ class _Turn:
 
     async def settle_touched(self) -> None:
         """Notes are taken, derived for, refreshed in every tier, and removed; a crash in between repeats that."""
-        notes = await self._notes()
+        found = await notes(self._connection)
         undone = []
         # A week at a time: its days are made once, however many notes there are in it.
-        for week in _weeks(note.span for note in notes.values() if not note.derived):
+        stale = merged(each.touch.span for each in found.values() if not each.derived)
+        for _, spans in groupby(stale, key=_week):
+            week = list(spans)
             undone += [] if await self._reworked(week) else week
-        if len(undone) < len(notes):
-            notes |= {number: note for number, note in (await self._notes()).items() if note.derived}
-        for week in _weeks(note.span for note in notes.values()):
-            spans = [span for span in week if await self._refreshed(span)]
-            if spans and await self._days_made(spans):
-                settled = [
-                    number
-                    for number, (span, _) in notes.items()
-                    if overlapping(spans, span.start, span.start + 1) and not overlapping(undone, *span)
-                ]
-                await self._connection.execute(FORGET, (settled,))
-
-    async def _notes(self) -> dict[int, _Note]:
-        cursor = await self._connection.execute(NOTES)
-        return {
-            number: _Note(Span(microseconds(starts), microseconds(ends)), derived)
-            for number, starts, ends, derived in await cursor.fetchall()
-        }
+        if len(undone) < len(found):
+            found |= await notes(self._connection, derived=True)
+        everybody = sum(len(clocks.ids) for clocks in self._clocks)
+        for _, touches in groupby(gathered((each.touch for each in found.values()), everybody), key=_week_of):
+            settled, left = list[Touch](), list[Touch]()
+            for touch in touches:
+                (settled if await self._refreshed(touch.span, touch.series) else left).append(touch)
+            if settled and await self._days_made(settled, left):
+                numbers = [number for touch in settled for number in touch.notes]
+                done = [number for number in numbers if not overlapping(undone, *found[number].touch.span)]
+                await forget(self._connection, done)
 
     async def _reworked(self, spans: list[Span]) -> bool:
         """Derives again what readings in these spans have touched; false as below."""
@@ -181,6 +176,8 @@ class _Turn:
 
     async def move_watermarks(self, to: int) -> None:
         """Up to `to`, microseconds of a whole minute; never back."""
+        if to <= self._watermarks[0]:
+            return  # and nobody is waited for
         # Writers hold this row FOR SHARE: the update waits for open batches, later ones will note what they touch.
         cursor = await self._connection.execute(INTEND, (instant(to), MINUTES.name))
         row = await cursor.fetchone()
@@ -193,9 +190,12 @@ class _Turn:
             with self._noticed(span) as failed:
                 await self._examine(span)
                 behind |= await self._derived.keep_up(span, was_fresh, self._fresh)
-            if not (await self._refreshed(span, examined=True) and await self._days_made([span])) or failed:
+            if (
+                not (await self._refreshed(span, None, examined=True) and await self._days_made([Touch(span)]))
+                or failed
+            ):
                 # Nobody else's series wait for it: the watermark moves on, and this span is noted as stale.
-                await self._connection.execute(NOTE, (instant(span.start), instant(span.end)))
+                await note(self._connection, span)
         await self._connection.execute(PUBLISH, (_NAMES, [instant(reached) for reached in self._watermarks]))
         if behind:
             await self.settle_touched()
@@ -209,37 +209,46 @@ class _Turn:
             with self._noticed(span) as failed:
                 await self._derived.go_back(span, self._fresh)
             if failed:
-                await self._connection.execute(NOTE, (instant(span.start), instant(span.end)))
+                await note(self._connection, span)
             await self._derived.went_back(span)
             await self.settle_touched()
             if time.monotonic() < at + SECONDS_BACK / 4:
                 length = next(lengths, length)
             at = time.monotonic()
 
-    async def _refreshed(self, span: Span, *, examined: bool = False) -> bool:
-        """Brings every tier up to date there, the finest first; false, and the reason kept, where one cannot be."""
+    async def _refreshed(self, span: Span, series: Collection[SeriesId] | None, *, examined: bool = False) -> bool:
+        """Brings every tier of these series (None: of all) up to date there, the finest first; false, and the reason
+        kept, where one cannot be."""
+        only = None if series is None else Integers(np.array(sorted(series)))
         with self._noticed(span) as failed:
             for tier, watermark in zip(TIERS, self._watermarks, strict=True):
+                procedure = SQL(REFRESH).format(procedure=Identifier(f"refresh_{TABLES[tier.name]}"))
                 whole = widened(span, tier.width)
                 for part in await self._with_rows(Span(whole.start, min(whole.end, watermark))):
-                    await self._database.engine.refresh(self._connection, tier, instant(part.start), instant(part.end))
+                    await self._connection.execute(procedure, (instant(part.start), instant(part.end), only))
             if not examined:
-                await self._examine(span)
+                await self._examine(span, series)
             self.spans += 1
         return not failed
 
-    async def _examine(self, span: Span) -> None:
+    async def _examine(self, span: Span, series: Collection[SeriesId] | None = None) -> None:
         """Finds the drops of counters there, in raw rows."""
+        ids = self._counter_ids if series is None else [each for each in self._counter_ids if each in series]
         for part in await self._with_rows(span):
-            await self._counters.examine(self._counter_ids, part, self._watermarks[0], self._fresh)
+            await self._counters.examine(ids, part, self._watermarks[0], self._fresh)
 
-    async def _days_made(self, spans: Sequence[Span]) -> bool:
-        """Makes the days that meet these spans, whose tiers are refreshed; false as above."""
+    async def _days_made(self, settled: Sequence[Touch], left: Sequence[Touch] = ()) -> bool:
+        """Makes the days that meet what is settled: its tiers are refreshed, but not those of what was left; false as
+        above."""
+        spans = merged(touch.span for touch in settled)
         whole = Span(spans[0].start, spans[-1].end)
+        stale = merged([*without(self._fresh.touched, spans), *(touch.span for touch in left)])
+        changed = reduce(Touch.with_, settled).series
+        clocks = self._clocks if changed is None else [each.only(changed) for each in self._clocks]
         with self._noticed(whole) as failed:
-            settled = self._fresh._replace(touched=tuple(without(self._fresh.touched, spans)))
+            fresh = self._fresh._replace(touched=tuple(stale))
             for part in await self._with_rows(whole, and_next=True):
-                await self._days.refresh(self._clocks, part, settled)
+                await self._days.refresh(clocks, part, fresh)
         return not failed
 
     @contextmanager
@@ -270,8 +279,12 @@ class _Turn:
         return overlapping(_chunks(sorted(numbers), width(CHUNK)), *span)
 
 
-def _weeks(spans: Iterable[Span]) -> list[list[Span]]:
-    return [list(week) for _, week in groupby(merged(spans), key=lambda span: span.start // width(CHUNK))]
+def _week(span: Span) -> int:
+    return span.start // width(CHUNK)
+
+
+def _week_of(touch: Touch) -> int:
+    return _week(touch.span)
 
 
 def _chunks(numbers: Iterable[int], chunk: int) -> Iterable[Span]:
