@@ -69,6 +69,24 @@ END $$
 """
 
 
+# With an index of time alone, a query of few series is planned to look at the rows of all others.
+WITHOUT_TIME_INDEX = """
+DO $do$
+DECLARE
+    time_index text := (
+        SELECT format('%I.%I', schemaname, indexname) FROM pg_indexes
+        JOIN timescaledb_information.continuous_aggregates
+            ON schemaname = materialization_hypertable_schema AND tablename = materialization_hypertable_name
+        WHERE view_schema = current_schema() AND view_name = $name$<name>$name$ AND indexdef LIKE '%(bucket DESC)'
+    );
+BEGIN
+    IF time_index IS NOT NULL THEN
+        EXECUTE 'DROP INDEX ' || time_index;
+    END IF;
+END $do$;
+"""
+
+
 # A continuous aggregate is materialised here for those series alone that have changed, which its own refresh cannot do.
 # As that one is never called, TimescaleDB keeps no log of what it would have to refresh.
 TIMESCALE_REFRESH = """
@@ -98,7 +116,7 @@ GROUP BY 1, 2;
 """,
         "timescaledb.max_tuples_decompressed_per_dml_transaction = 0",
     )
-    return TIMESCALE_REFRESH.replace("<name>", name).replace("<made>", made)
+    return (WITHOUT_TIME_INDEX + TIMESCALE_REFRESH).replace("<name>", name).replace("<made>", made)
 
 
 def plain_refresh(name: str, width: str, source: str, time: str, columns: Columns) -> str:
