@@ -3,6 +3,7 @@ reading them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,6 @@ class LatestReadings:
 
     def readings(self) -> list[Reading | None]:
         """An object each; None for a series that has none."""
-        values = [None if value != value else value for value in self.value.tolist()]
+        values = [None if isnan(value) else value for value in self.value.tolist()]
         found = map(Reading, map(instant, self.times.tolist()), values, self.status.tolist(), self.text)
         return [next(found) if there else None for there in self.there.tolist()]

@@ -61,7 +61,9 @@ class Moment:
 
     def seen_of(self, version: int) -> None:
         """A statement has told of which version the catalog is."""
-        self._version = version
+        # The first one counts: what is read of the catalog may be as old, and must not pass for a later version.
+        if self._version is None:
+            self._version = version
 
     async def _seen(self) -> Present:
         self.foresee(())

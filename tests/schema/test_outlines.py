@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from orjson import Fragment
 
+from app.domain.access import DEMO_VIEWER
 from app.domain.instants import MINUTE, SECOND
 from app.read.remembered import Answers
 from schema import outlines
@@ -129,6 +131,25 @@ async def test_a_page_of_latest_readings_is_one_statement_which_tells_of_another
             await forget(asker)
             assert await answered(asker, "plant") == answer
     assert [path for each in paths for path in each if "m1" in path] == ["p/l/m1x", "p/l/m1xx"]
+
+
+async def test_a_request_holds_on_to_the_version_that_it_was_told_first(asker: Asker) -> None:
+    """Its outline would pass for one of a later catalog, and stand for good."""
+    first, second = (asker.house.reader.asking(DEMO_VIEWER, datetime.now(UTC)).moment for _ in range(2))
+    for version in (10**6, 10**6 + 1):
+        first.seen_of(version)
+    second.seen_of(10**6)
+    assert await first.catalog() is await second.catalog()
+
+
+async def test_what_a_variable_leaves_out_is_there_when_it_is_asked_for(asker: Asker) -> None:
+    await fill(asker)
+    query = """query ($with: Boolean!) {plant(code: "p") {machines {series {
+      latest {value text @include(if: $with)}}}}}"""
+    for wanted in (False, False, True, True, False):
+        machines = (await asker.data(query, **{"with": wanted}))["plant"]["machines"]
+        texts = [each["latest"].get("text", "left out") for machine in machines for each in machine["series"]]
+        assert ("run" in texts, "left out" in texts) == (wanted, not wanted)
 
 
 async def test_many_who_ask_at_once_get_each_what_they_asked_for(asker: Asker) -> None:
