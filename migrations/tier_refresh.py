@@ -35,6 +35,8 @@ FROM_TIER: Columns = {
     "first": ("first", "first", "first_at", "first_at IS NOT NULL"),
     "last": ("last", "last", "last_at", "last_at IS NOT NULL"),
 }
+FEW = 60
+"""Buckets of each series: of more, rows are not found near each other, and reading all in their order is quicker."""
 TIERS = [
     ("readings_1m", "1 minute", "readings", "time", FROM_READINGS),
     ("readings_15m", "15 minutes", "readings_1m", "bucket", FROM_TIER),
@@ -57,13 +59,22 @@ def plain_columns(columns: Columns) -> str:
     return ", ".join(made if isinstance(made, str) else ordered(*made) for made in columns.values())
 
 
-def refreshing(name: str, statements: str, *settings: str) -> str:
-    """A procedure: what is planned knows how much there is to do, and sorts in memory."""
+def refreshing(name: str, width: str, statements: str, *settings: str) -> str:
+    """A procedure: what is planned knows how much there is to do, and sorts in memory.
+
+    A few buckets are looked up series by series, whatever the statistics of a chunk say that is being filled: a minute
+    of all series, at each of its ends, must not become a look at all rows of a week.
+    """
     own = ("plan_cache_mode = force_custom_plan", "work_mem = '64MB'", "enable_bitmapscan = off", *settings)
     kept = " ".join(f"SET {each}" for each in own)
     return f"""
 CREATE PROCEDURE refresh_{name}(starts timestamptz, ends timestamptz, only_series integer[]) LANGUAGE plpgsql {kept}
+SET enable_seqscan = on
 AS $$ BEGIN
+IF ends - starts <= {FEW} * INTERVAL '{width}' THEN
+    PERFORM set_config('enable_seqscan', 'off', true);
+    only_series := coalesce(only_series, ARRAY(SELECT series_id FROM latest));
+END IF;
 {statements}
 END $$
 """
@@ -106,6 +117,7 @@ END $do$
 def timescale_refresh(name: str, width: str, source: str, time: str, columns: Columns) -> str:
     made = refreshing(
         name,
+        width,
         f"""
 DELETE FROM <materialized>
 WHERE bucket >= starts AND bucket < ends AND (only_series IS NULL OR series_id = ANY(only_series));
@@ -122,6 +134,7 @@ GROUP BY 1, 2;
 def plain_refresh(name: str, width: str, source: str, time: str, columns: Columns) -> str:
     return refreshing(
         name,
+        width,
         f"""
 INSERT INTO {name} (series_id, bucket, {", ".join(columns)})
 SELECT series_id, date_bin('{width}', {time}, '2000-01-03 00:00+00') AS bucket, {plain_columns(columns)}

@@ -6,24 +6,30 @@ from typing import Any
 
 import numpy as np
 import pytest
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Identifier
 
 from app.domain.instants import SECOND, instant, microseconds
 from app.domain.model import SeriesId
 from app.domain.rows import settled
 from app.domain.spans import Span
-from app.domain.tiers import Freshness, Plan, plan_buckets
+from app.domain.tiers import TIERS, Freshness, Plan, plan_buckets
 from app.store.buckets import BucketReader
 from app.store.columns import Instants, Integers
 from app.store.database import Database
+from app.store.engines import TABLES
 from app.store.raw import PAGE
 from app.store.readings import ReadingWriter
-from app.store.tiers import TierKeeper
+from app.store.tiers import REFRESH, TierKeeper
 
 pytestmark = pytest.mark.anyio
 
 BASE = microseconds(datetime(2026, 1, 1, tzinfo=UTC))
 WEEKS, SERIES = 12, 8
+ROWS = SQL("SELECT count(*) FROM {} WHERE bucket >= %s AND bucket < %s")
+READ_WHOLE = """
+SELECT relname, seq_tup_read FROM pg_stat_xact_all_tables
+WHERE seq_tup_read > 0 AND schemaname IN ('public', '_timescaledb_internal')
+"""
 
 
 @pytest.fixture
@@ -120,3 +126,25 @@ async def _explain_buckets(database: Database, plan: Plan) -> list[dict[str, Any
     reader = BucketReader(database)
     statement, parameters = reader.statement([SeriesId(3), SeriesId(4)], plan, ["sum", "minimum", "maximum"])
     return await explained(database, statement, parameters)
+
+
+async def test_the_last_buckets_of_all_series_are_refreshed_by_an_index(database: Database) -> None:
+    """As at each crossing of a minute, in a chunk of whose rows there are no statistics yet."""
+    times = BASE + np.arange(2 * 1_440, dtype=np.int64) * 60 * SECOND
+    for number in range(SERIES):
+        filled = settled(np.full(len(times), number, np.int32), times, times / 1e9, np.zeros(len(times), np.uint32))
+        await ReadingWriter(database).store(filled)
+    until = int(times[-1]) + 60 * SECOND
+    await TierKeeper(database).advance(until)
+    async with database.driver() as connection:
+        for tier in TIERS:
+            span = (instant(until - tier.width), instant(until), None)
+            refresh = SQL(REFRESH).format(procedure=Identifier(f"refresh_{TABLES[tier.name]}"))
+            found = await connection.execute(READ_WHOLE)
+            before = dict(await found.fetchall())
+            await connection.execute(refresh, span)
+            found = await connection.execute(READ_WHOLE)
+            assert dict(await found.fetchall()) == before, tier.name
+            assert await (await connection.execute(ROWS.format(SQL(TABLES[tier.name])), span[:2])).fetchone() == (
+                SERIES,
+            )
