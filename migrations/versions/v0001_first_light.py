@@ -112,7 +112,7 @@ CREATE TABLE revisions (
     bucket timestamptz,
     revised_at timestamptz NOT NULL,
     CONSTRAINT revisions_pkey PRIMARY KEY (series_id, bucket)
-);
+) WITH (fillfactor = 60);
 CREATE TABLE jobs (
     name text CONSTRAINT jobs_pkey PRIMARY KEY,
     ended_at timestamptz,
