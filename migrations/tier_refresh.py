@@ -5,10 +5,11 @@
 Columns = dict[str, str | tuple[str, str, str, str]]
 
 FROM_READINGS: Columns = {
-    "good": "count(*) FILTER (WHERE quality BETWEEN 0 AND 1073741823)",
+    "good": "count(*) - count(*) FILTER (WHERE quality >= 1073741824) - count(*) FILTER (WHERE quality < 0)",
     "uncertain": "count(*) FILTER (WHERE quality >= 1073741824)",
     "bad": "count(*) FILTER (WHERE quality < 0)",
-    "worst": "max(CASE WHEN quality < 0 THEN 2 WHEN quality >= 1073741824 THEN 1 ELSE 0 END)",
+    "worst": "CASE WHEN count(*) FILTER (WHERE quality < 0) > 0 THEN 2"
+    " WHEN count(*) FILTER (WHERE quality >= 1073741824) > 0 THEN 1 ELSE 0 END",
     "sum": "sum(value) FILTER (WHERE quality >= 0)",
     "minimum": "min(value) FILTER (WHERE quality >= 0)",
     "maximum": "max(value) FILTER (WHERE quality >= 0)",

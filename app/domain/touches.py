@@ -5,7 +5,8 @@ from typing import NamedTuple, Self
 
 from app.domain.instants import MINUTE
 from app.domain.model import SeriesId
-from app.domain.spans import Span
+from app.domain.spans import Span, overlapping, widened
+from app.domain.tiers import QUARTERS
 
 FIXED = 1_000
 """Minutes of one series that take as long to refresh as what every refresh takes."""
@@ -26,11 +27,25 @@ class Touch(NamedTuple):
         """Minutes times series, of which there are so many in all."""
         return (self.span.end - self.span.start) // MINUTE * (everybody if self.series is None else len(self.series))
 
+    def shares_series_with(self, other: Self) -> bool:
+        return self.series is None or other.series is None or not self.series.isdisjoint(other.series)
+
     def with_(self, other: Self) -> Self:
         """One that covers both."""
         series = None if self.series is None or other.series is None else self.series | other.series
         span = Span(min(self.span.start, other.span.start), max(self.span.end, other.span.end))
         return self._replace(span=span, series=series, notes=self.notes | other.notes)
+
+
+def ripe(touches: Iterable[Touch], young: Iterable[Touch]) -> list[Touch]:
+    """Those that share no quarter of an hour of a series with a young one: more is arriving there, and what is
+    refreshed too early is refreshed twice, and revised."""
+    growing = [(widened(each.span, QUARTERS.width), each) for each in young]
+    return [
+        touch
+        for touch in touches
+        if not any(overlapping([span], *touch.span) and touch.shares_series_with(each) for span, each in growing)
+    ]
 
 
 def gathered(touches: Iterable[Touch], everybody: int) -> list[Touch]:

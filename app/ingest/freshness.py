@@ -1,7 +1,9 @@
 """Keeps the tiers fresh and carries out policies, on a schedule of its own, and leaves word of what was done."""
 
 import asyncio
+import math
 import time
+from collections import deque
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +23,9 @@ LOOKS = 10
 """In the shortest time between two turns: whether readings have been noted."""
 QUIET = 4
 """So much shorter are all rests where no more readings come: nothing else is to be done then."""
+
+YOUNG = 3
+"""Looks for which a note is young: where it was taken, more is arriving."""
 
 
 class Freshener:
@@ -45,11 +50,14 @@ class Freshener:
 
     async def run(self, every: timedelta) -> None:
         """Until it is cancelled; a failure is noticed and tried again at the next turn."""
+        due, young = -math.inf, None
         while True:
+            started = time.monotonic()
+            if started >= due:
+                due, young = started + every.total_seconds(), None
             try:
-                started = time.monotonic()
-                if await self.turn():
-                    await self._rest(every.total_seconds(), time.monotonic() - started)
+                if await self.turn(young):
+                    young = await self._rest(every.total_seconds(), time.monotonic() - started)
                     continue
             except StoreUnavailable as error:
                 self._observer.store_lost("freshness", error)
@@ -57,29 +65,36 @@ class Freshener:
                 self._observer.failed("freshness", error)
             await asyncio.sleep(every.total_seconds())
 
-    async def turn(self) -> bool:
-        """Refreshes up to now less the lag, then carries out the policies; whether nothing was left undone.
+    async def turn(self, young: int | None = None) -> bool:
+        """Refreshes up to now less the lag; whether nothing was left undone. An early turn leaves alone where notes
+        beyond `young` were taken; a whole one (None) carries out the policies and tells how things stand, too.
         StoreUnavailable where the database goes."""
         now = datetime.now(UTC)
-        refreshed = await self._do("refresh", self._refresh(now))
+        refreshed = await self._do("refresh", self._refresh(now, young))
+        if young is not None:
+            return refreshed
         carried_out = await self._do("policies", self._carry_out(now))
         self._observer.stands(await self._states.state(), now)
         return refreshed and carried_out
 
-    async def _rest(self, longest: float, worked: float) -> None:
+    async def _rest(self, longest: float, worked: float) -> int | None:
         """Until the next turn, which comes sooner where readings have been noted: but not before the worker has rested
-        as well, and as soon as no more of them come, for then what they have touched is refreshed once."""
-        began, seen = time.monotonic(), None
+        as well, and as soon as no more of them come, for then what they have touched is refreshed once. The number of
+        the note beyond which they are young; None where none was looked for."""
+        began = time.monotonic()
         enough = max(longest / SOONER, RESTS * worked)
+        seen: deque[int | None] = deque([None], maxlen=YOUNG)
         while (rested := time.monotonic() - began) < longest:
             await asyncio.sleep(min(longest / SOONER / LOOKS, longest - rested))
             newest = await self._keeper.newest_note()
-            if newest is not None and time.monotonic() - began >= (enough / QUIET if newest == seen else enough):
-                return
-            seen = newest
+            quiet = newest == seen[-1]
+            if newest is not None and time.monotonic() - began >= (enough / QUIET if quiet else enough):
+                return newest if quiet else seen[0] or 0
+            seen.append(newest)
+        return None
 
-    async def _refresh(self, now: datetime) -> tuple[list[str], list[str]]:
-        advance = await self._keeper.advance(microseconds(now - self._lag))
+    async def _refresh(self, now: datetime, young: int | None) -> tuple[list[str], list[str]]:
+        advance = await self._keeper.advance(microseconds(now - self._lag), young=young)
         return ([f"{advance.spans} spans"], advance.errors) if advance else ([], [])
 
     async def _carry_out(self, now: datetime) -> tuple[list[str], list[str]]:

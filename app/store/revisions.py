@@ -28,7 +28,7 @@ JOIN {tier} AS seen ON seen.series_id = changed.series_id AND seen.bucket = chan
     AND seen.bucket >= %s AND seen.bucket < %s
 ORDER BY 1, 2 ON CONFLICT (series_id, bucket) DO UPDATE SET revised_at = excluded.revised_at
 """
-_REVISE = {tier: SQL(REVISE).format(tier=SQL(TABLES[tier.name])) for tier in (QUARTERS, MINUTES)}
+_REVISE = {tier: SQL(REVISE).format(tier=SQL(TABLES[tier.name])).as_string() for tier in (QUARTERS, MINUTES)}
 READ: LiteralString = """
 SELECT series_id, array_agg(bucket ORDER BY bucket), array_agg(revised_at ORDER BY bucket) FROM revisions
 WHERE series_id = ANY(%(series)s) AND bucket >= %(start)s AND bucket < %(end)s GROUP BY series_id

@@ -1,5 +1,6 @@
 """The rollup tiers' state: the watermarks behind which they are materialised, and the notes of what changed there."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -11,20 +12,22 @@ import numpy as np
 import psycopg
 from psycopg.sql import SQL, Identifier
 
-from app.domain.instants import instant, microseconds, width
+from app.domain.instants import MINUTE, instant, microseconds, width
 from app.domain.model import SeriesId
-from app.domain.spans import Span, merged, overlapping, widened, without
+from app.domain.spans import Span, merged, overlapping, widened
 from app.domain.tiers import MINUTES, TIERS, Freshness
-from app.domain.touches import Touch, gathered
+from app.domain.touches import Touch, gathered, ripe
 from app.store.columns import Integers
 from app.store.counter_scan import CounterScan
 from app.store.database import Database
 from app.store.derived import AT_ONCE, DerivedSeries
 from app.store.engines import CHUNK, TABLES, Connection
 from app.store.local_days import Clocks, LocalDays
-from app.store.notes import forget, newest, note, notes
+from app.store.notes import Note, forget, newest, note, notes
 
 _ONE_WORKER = 7_463_002
+SIDE_BY_SIDE = 2_000 * MINUTE
+"""Time of series that is worth a second connection to refresh it."""
 SECONDS_BACK = 2.0
 """Of each turn, for what is derived later than it was measured."""
 
@@ -91,15 +94,17 @@ class TierKeeper:
         received = dict(zip(series, counts.tolist(), strict=True)) if series else {}
         return Present(freshness, version, received)
 
-    async def advance(self, to: int) -> Advance | None:
+    async def advance(self, to: int, *, young: int | None = None) -> Advance | None:
         """Materialises up to the whole minute before `to`, and what was touched; None where another process is at it.
+
+        Where notes beyond the number `young` say that more is arriving, it stays noted for a later turn.
 
         StoreUnavailable where the database went away: whatever was not finished is done again.
         """
         async with self._alone() as connection:
             if connection is None:
                 return None
-            turn = _Turn(self._database, connection, await self.freshness())
+            turn = _Turn(self._database, connection, await self.freshness(), young)
             await turn.begin()
             await turn.settle_touched()
             await turn.move_watermarks(to // MINUTES.width * MINUTES.width)
@@ -125,10 +130,11 @@ class TierKeeper:
 class _Turn:
     """One turn of the only worker."""
 
-    def __init__(self, database: Database, connection: Connection, fresh: Freshness) -> None:
+    def __init__(self, database: Database, connection: Connection, fresh: Freshness, young: int | None) -> None:
         self._database = database
         self._connection = connection
         self._fresh = fresh
+        self._young = young
         self._watermarks = fresh.watermarks
         self._counters = CounterScan(database)
         self._counter_ids: list[SeriesId] = []
@@ -147,7 +153,7 @@ class _Turn:
 
     async def settle_touched(self) -> None:
         """Notes are taken, derived for, refreshed in every tier, and removed; a crash in between repeats that."""
-        found = await notes(self._connection)
+        found = self._ripe(await notes(self._connection))
         undone = []
         # A week at a time: its days are made once, however many notes there are in it.
         stale = merged(each.touch.span for each in found.values() if not each.derived)
@@ -158,13 +164,18 @@ class _Turn:
             found |= await notes(self._connection, derived=True)
         everybody = sum(len(clocks.ids) for clocks in self._clocks)
         for _, touches in groupby(gathered((each.touch for each in found.values()), everybody), key=_week_of):
-            settled, left = list[Touch](), list[Touch]()
-            for touch in touches:
-                (settled if await self._refreshed(touch.span, touch.series) else left).append(touch)
-            if settled and await self._days_made(settled, left):
+            settled = [touch for touch in touches if await self._refreshed(touch.span, touch.series)]
+            if settled and await self._days_made(settled):
                 numbers = [number for touch in settled for number in touch.notes]
                 done = [number for number in numbers if not overlapping(undone, *found[number].touch.span)]
                 await forget(self._connection, done)
+
+    def _ripe(self, found: dict[int, Note]) -> dict[int, Note]:
+        if self._young is None:
+            return found
+        young = [note.touch for number, note in found.items() if number > self._young]
+        kept = ripe((note.touch for note in found.values()), young)
+        return {number: found[number] for touch in kept for number in touch.notes}
 
     async def _reworked(self, spans: list[Span]) -> bool:
         """Derives again what readings in these spans have touched; false as below."""
@@ -217,19 +228,39 @@ class _Turn:
             at = time.monotonic()
 
     async def _refreshed(self, span: Span, series: Collection[SeriesId] | None, *, examined: bool = False) -> bool:
-        """Brings every tier of these series (None: of all) up to date there, the finest first; false, and the reason
-        kept, where one cannot be."""
-        only = None if series is None else Integers(np.array(sorted(series)))
+        """Brings every tier of these series (None: of all) up to date there; false, and the reason kept, where one
+        cannot be."""
         with self._noticed(span) as failed:
-            for tier, watermark in zip(TIERS, self._watermarks, strict=True):
-                procedure = SQL(REFRESH).format(procedure=Identifier(f"refresh_{TABLES[tier.name]}"))
-                whole = widened(span, tier.width)
-                for part in await self._with_rows(Span(whole.start, min(whole.end, watermark))):
-                    await self._connection.execute(procedure, (instant(part.start), instant(part.end), only))
+            if series is None or len(series) * (span.end - span.start) < SIDE_BY_SIDE:
+                await self._refresh(self._connection, span, series)
+            else:
+                await self._refresh_side_by_side(span, sorted(series))
             if not examined:
                 await self._examine(span, series)
             self.spans += 1
         return not failed
+
+    async def _refresh_side_by_side(self, span: Span, series: list[SeriesId]) -> None:
+        """Half of the series by a connection of its own: what is left when a burst of readings ends is done sooner."""
+        half = len(series) // 2
+        async with self._database.driver(autocommit=True) as second:
+            outcomes = await asyncio.gather(
+                self._refresh(self._connection, span, series[:half]),
+                self._refresh(second, span, series[half:]),
+                return_exceptions=True,
+            )
+            for outcome in outcomes:
+                if outcome is not None:
+                    raise outcome
+
+    async def _refresh(self, connection: Connection, span: Span, series: Collection[SeriesId] | None) -> None:
+        """The finest tier first, of which the others are made."""
+        only = None if series is None else Integers(np.array(sorted(series)))
+        for tier, watermark in zip(TIERS, self._watermarks, strict=True):
+            procedure = SQL(REFRESH).format(procedure=Identifier(f"refresh_{TABLES[tier.name]}"))
+            whole = widened(span, tier.width)
+            for part in await self._with_rows(Span(whole.start, min(whole.end, watermark))):
+                await connection.execute(procedure, (instant(part.start), instant(part.end), only))
 
     async def _examine(self, span: Span, series: Collection[SeriesId] | None = None) -> None:
         """Finds the drops of counters there, in raw rows."""
@@ -237,18 +268,16 @@ class _Turn:
         for part in await self._with_rows(span):
             await self._counters.examine(ids, part, self._watermarks[0], self._fresh)
 
-    async def _days_made(self, settled: Sequence[Touch], left: Sequence[Touch] = ()) -> bool:
-        """Makes the days that meet what is settled: its tiers are refreshed, but not those of what was left; false as
-        above."""
-        spans = merged(touch.span for touch in settled)
-        whole = Span(spans[0].start, spans[-1].end)
-        stale = merged([*without(self._fresh.touched, spans), *(touch.span for touch in left)])
+    async def _days_made(self, settled: Sequence[Touch]) -> bool:
+        """Makes the days that meet what is settled; false as above. Where more is noted in them they are not used, and
+        are made again with that."""
+        spans = [touch.span for touch in settled]
+        whole = Span(min(span.start for span in spans), max(span.end for span in spans))
         changed = reduce(Touch.with_, settled).series
         clocks = self._clocks if changed is None else [each.only(changed) for each in self._clocks]
         with self._noticed(whole) as failed:
-            fresh = self._fresh._replace(touched=tuple(stale))
             for part in await self._with_rows(whole, and_next=True):
-                await self._days.refresh(clocks, part, fresh)
+                await self._days.refresh(clocks, part, self._fresh._replace(touched=()))
         return not failed
 
     @contextmanager

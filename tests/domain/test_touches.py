@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from app.domain.instants import MINUTE
 from app.domain.model import SeriesId
 from app.domain.spans import Span
-from app.domain.touches import Touch, gathered
+from app.domain.touches import Touch, gathered, ripe
 
 EVERYBODY = 1_000
 HOUR = 60
@@ -77,3 +77,20 @@ def test_everything_is_covered_and_every_note_is_in_one_place(
         assert place.span.start <= each.span.start
         assert place.span.end >= each.span.end
         assert place.series is None or (each.series is not None and each.series <= place.series)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "young", "left"),
+    [
+        ([touch(0, 0, 1, LATE)], [], {0}),
+        # More arrives in the same quarter of an hour, of one of the series.
+        ([touch(0, 0, 1, LATE), touch(1, 15, 16, LATE)], [touch(2, 13, 14, range(49, 60))], {1}),
+        ([touch(0, 0, 1, LATE), touch(1, 14, 16, LATE)], [touch(2, 15, 16, LATE)], {0}),
+        # Of others, it is no reason to wait.
+        ([touch(0, 0, 1, LATE), touch(1, 0, 1, OTHERS)], [touch(2, 1, 2, OTHERS)], {0}),
+        ([touch(0, 0, 1, LATE), touch(1, 60, 61, None)], [touch(2, 1, 2, None)], {1}),
+        ([touch(0, 0, 1, None)], [touch(1, 2, 3, LATE)], set[int]()),
+    ],
+)
+def test_what_is_still_arriving_is_not_ripe(waiting: list[Touch], young: list[Touch], left: set[int]) -> None:
+    assert {number for each in ripe([*waiting, *young], young) for number in each.notes} == left

@@ -22,8 +22,9 @@ from app.store.columns import copy_data
 from app.store.database import Database
 from app.store.engines import TABLES, Connection
 from app.store.readings import ReadingWriter
+from app.store.revisions import RevisionReader
 from app.store.tables import tiers, touched
-from app.store.tiers import TierKeeper
+from app.store.tiers import SIDE_BY_SIDE, TierKeeper
 from tests.holdings import rows_from
 
 pytestmark = pytest.mark.anyio
@@ -237,6 +238,46 @@ async def test_a_span_that_cannot_be_refreshed_stops_nobody_else_and_is_tried_ag
     assert (await keeper.freshness()).touched == ()
     mended = [(1, bad, 3.0, 0), (1, bad + 1, 1.7e308, 0), (2, good, 1.0, 0), (2, bad, 5.0, 0)]
     assert await answered(database, 60, range(1, 3), bad + 60) == truth(mended, 60)
+
+
+async def test_what_is_still_arriving_is_refreshed_once_and_is_not_revised(database: Database) -> None:
+    writer, keeper = ReadingWriter(database), TierKeeper(database)
+    late = [(1, second, 1.0 + second, 0) for second in range(0, 1_800, 10)]
+    await writer.store(rows([(1, 7_200, 1.0, 0)]))
+    await keeper.advance(BASE + 8_000 * SECOND)
+    await writer.store(rows(late[:60]))
+    seen = await keeper.newest_note()
+    await writer.store(rows(late[60:120]))
+    advance = await keeper.advance(BASE + 8_000 * SECOND, young=seen)
+    assert advance == (0, []), "what the first one touched shares a quarter of an hour with what has just come"
+    assert await answered(database, 60, range(1, 2), 1_800) == truth(late[:120], 60)
+    seen = await keeper.newest_note()
+    await writer.store(rows([*late[120:], (2, 0, 5.0, 0)]))
+    advance = await keeper.advance(BASE + 8_000 * SECOND, young=await keeper.newest_note())
+    assert advance is not None
+    assert (advance.errors, (await keeper.freshness()).touched) == ([], ())
+    assert await answered(database, 60, range(1, 2), 1_800) == truth(late, 60)
+    span = Span(BASE, BASE + 1_800 * SECOND)
+    assert await RevisionReader(database).by_series([SeriesId(1), SeriesId(2)], span) == {}
+
+
+async def test_much_is_refreshed_by_two_connections_and_told_where_one_of_them_fails(database: Database) -> None:
+    writer, keeper = ReadingWriter(database), TierKeeper(database)
+    many = [(series, second, float(series + second), 0) for series in range(1, 41) for second in range(0, 3_600, 60)]
+    assert 40 * 3_600 * SECOND >= SIDE_BY_SIDE
+    await writer.store(rows([(1, 86_400, 1.0, 0)]))
+    await keeper.advance(BASE + 90_000 * SECOND)
+    await writer.store(rows([*many, (40, 1, 1.7e308, 0), (40, 2, 1.7e308, 0)]))
+    advance = await keeper.advance(BASE + 90_000 * SECOND)
+    assert advance is not None
+    assert ["out of range" in error for error in advance.errors] == [True]
+    assert (await keeper.freshness()).touched, "all of it stays noted"
+    assert await answered(database, 60, range(1, 40), 3_600) == truth([row for row in many if row[0] < 40], 60)
+    await writer.store(rows([(40, 1, 1.0, 0)]))
+    assert await keeper.advance(BASE + 90_000 * SECOND) == (1, [])
+    mended = [*many, (40, 1, 1.0, 0), (40, 2, 1.7e308, 0)]
+    for width in (60, 900, 3_600):
+        assert await answered(database, width, range(1, 41), 3_600) == truth(mended, width)
 
 
 async def test_one_worker_at_a_time(database: Database) -> None:
