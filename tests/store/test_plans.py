@@ -19,7 +19,8 @@ from app.store.database import Database
 from app.store.engines import TABLES
 from app.store.raw import PAGE
 from app.store.readings import ReadingWriter
-from app.store.tiers import REFRESH, TierKeeper
+from app.store.tier_refresh import REFRESH
+from app.store.tiers import TierKeeper
 
 pytestmark = pytest.mark.anyio
 

@@ -24,7 +24,8 @@ from app.store.engines import TABLES, Connection
 from app.store.readings import ReadingWriter
 from app.store.revisions import RevisionReader
 from app.store.tables import tiers, touched
-from app.store.tiers import SIDE_BY_SIDE, TierKeeper
+from app.store.tier_refresh import SIDE_BY_SIDE
+from app.store.tiers import TierKeeper
 from tests.holdings import rows_from
 
 pytestmark = pytest.mark.anyio
