@@ -18,12 +18,11 @@ from app.store.tiers import TierKeeper
 SOONER = 10
 """Turns in the time of one, at most, while readings come that the tiers have passed."""
 RESTS = 1
-"""Seconds of rest for each second of such turns: at most half a processor refreshes."""
-LOOKS = 10
+"""Seconds of rest for each second of such turns: at most half the time somebody refreshes."""
+LOOKS = 20
 """In the shortest time between two turns: whether readings have been noted."""
-QUIET = 4
+QUIET = 5
 """So much shorter are all rests where no more readings come: nothing else is to be done then."""
-
 YOUNG = 3
 """Looks for which a note is young: where it was taken, more is arriving."""
 

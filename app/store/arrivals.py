@@ -125,8 +125,9 @@ async def arrive(
     received = np.searchsorted(new, newest.series, "right") - np.searchsorted(new, newest.series, "left")
     async with connection.pipeline():
         if late.any():
-            await revise(cursor, changed.series[late], changed.times[late], watermark)
-            await _note(cursor, changed.series[late], changed.times[late], derived=derived)
+            touched = each_once(changed.series[late], changed.times[late], MINUTES)
+            await revise(cursor, *touched, watermark)
+            await _note(cursor, *touched, derived=derived)
         await cursor.execute(MOVE_LATEST, _parameters(newest) | {"received": Integers(received)})
         await connection.commit()
     return Stored(len(new), len(changed.series) - len(new), len(rows) - len(changed.series))
@@ -157,10 +158,9 @@ async def _merge(cursor: AsyncCursor[TupleRow], rows: Rows) -> _Changed:
 
 
 async def _note(
-    cursor: AsyncCursor[TupleRow], series: NDArray[np.int32], times: NDArray[np.int64], *, derived: bool
+    cursor: AsyncCursor[TupleRow], series: NDArray[np.int32], minutes: NDArray[np.int64], *, derived: bool
 ) -> None:
     """A note for each stretch, with the series that have changed in it."""
-    series, minutes = each_once(series, times, MINUTES)
     starts, ends = (np.array(column) for column in zip(*around(minutes, MINUTE, NOTE_GAP), strict=True))
     found = np.unique(((np.searchsorted(starts, minutes, "right") - 1) << 32) | series)
     stretches, series = found >> 32, found & 0xFFFF_FFFF

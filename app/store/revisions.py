@@ -36,17 +36,17 @@ WHERE series_id = ANY(%(series)s) AND bucket >= %(start)s AND bucket < %(end)s G
 
 
 async def revise(
-    cursor: AsyncCursor[TupleRow], series: NDArray[np.int32], times: NDArray[np.int64], watermark: int
+    cursor: AsyncCursor[TupleRow], series: NDArray[np.int32], minutes: NDArray[np.int64], watermark: int
 ) -> None:
-    """Notes that these readings have come or changed, in the transaction of their batch.
+    """Notes that readings of these minutes have come or changed, in the transaction of their batch.
 
-    times and watermark: microseconds; the watermark is that of the minutes, as published.
+    minutes and watermark: microseconds; the watermark is that of the minutes, as published.
     """
     # The minutes tell it of a quarter that is not over yet.
-    open_quarter = times >= watermark // QUARTERS.width * QUARTERS.width
+    open_quarter = minutes >= watermark // QUARTERS.width * QUARTERS.width
     for tier, those in ((QUARTERS, ~open_quarter), (MINUTES, open_quarter)):
         if those.any():
-            changed, buckets = each_once(series[those], times[those], tier)
+            changed, buckets = each_once(series[those], minutes[those], tier)
             bounds = instant(int(buckets.min())), instant(int(buckets.max()) + tier.width)
             # A plan that is made for any bounds looks at every chunk: 58 ms for 2,000 buckets, where 2 are enough.
             await cursor.execute(_REVISE[tier], (Integers(changed), Instants(buckets), *bounds), prepare=False)
