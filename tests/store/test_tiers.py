@@ -100,7 +100,9 @@ async def test_every_answer_is_exact_while_late_and_corrected_rows_arrive(databa
         arrived += batch
         await writer.store(rows(batch))
         if step % 3 == 1:
-            await keeper.advance(BASE + chance.randrange(span) * SECOND)
+            newest = await keeper.newest_note() or 0
+            young = chance.choice([None, newest, newest - 1, 0])
+            await keeper.advance(BASE + chance.randrange(span) * SECOND, young=young)
         for width in (60, 420, 90, 900, 7200, 21_600):
             assert await answered(database, width, range(1, 4), span) == truth(arrived, width)
     await keeper.advance(BASE + 2 * span * SECOND)
