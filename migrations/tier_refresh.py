@@ -1,7 +1,7 @@
 """What the tiers of the first migration are made of, and the procedures that refresh them on either engine."""
 
-# Quality is a status code as a signed int: below 0 is bad, from 0x40000000 on uncertain. `earliest` and `latest` stand
-# for the engine's way to the value beside the lowest and the highest of another column.
+# Quality is a status code as a signed int: below 0 is bad, from 0x40000000 on uncertain. Four texts stand for the value
+# of one column beside the lowest or highest of another, of rows that are so: engines have ways of their own to it.
 Columns = dict[str, str | tuple[str, str, str, str]]
 
 FROM_READINGS: Columns = {

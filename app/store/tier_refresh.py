@@ -35,14 +35,16 @@ class TierRefresh:
         ids, half = sorted(series), len(series) // 2
         # What is left when a burst of readings ends is done sooner.
         async with self._database.driver(autocommit=True) as second:
-            outcomes = await asyncio.gather(
+            ours, theirs = await asyncio.gather(
                 self._tiers(self._connection, span, ids[:half], watermarks),
                 self._tiers(second, span, ids[half:], watermarks),
                 return_exceptions=True,
             )
-            for outcome in outcomes:
-                if outcome is not None:
-                    raise outcome
+            if theirs and (second.broken or second.closed):
+                raise theirs
+        # Outside, for a server that is still there has only refused this span.
+        if failed := ours or theirs:
+            raise failed
 
     async def _tiers(
         self, connection: Connection, span: Span, series: list[SeriesId] | None, watermarks: Sequence[int]
