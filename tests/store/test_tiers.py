@@ -254,7 +254,6 @@ async def test_what_is_still_arriving_is_refreshed_once_and_is_not_revised(datab
     advance = await keeper.advance(BASE + 8_000 * SECOND, young=seen)
     assert advance == (0, []), "what the first one touched shares a quarter of an hour with what has just come"
     assert await answered(database, 60, range(1, 2), 1_800) == truth(late[:120], 60)
-    seen = await keeper.newest_note()
     await writer.store(rows([*late[120:], (2, 0, 5.0, 0)]))
     advance = await keeper.advance(BASE + 8_000 * SECOND, young=await keeper.newest_note())
     assert advance is not None
