@@ -1,79 +1,27 @@
 """The tiers: exact at every moment, whatever arrives late and whoever writes while the watermark moves."""
 
 import asyncio
-import math
 import random
 from collections import defaultdict
-from datetime import UTC, datetime
 
-import numpy as np
 import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import MINUTE, SECOND, instant, microseconds
 from app.domain.model import SeriesId
-from app.domain.rows import Rows
 from app.domain.spans import Span
-from app.domain.tiers import ORIGIN, plan_buckets
 from app.errors import StoreUnavailable
 from app.store.arrivals import COPY, INTENDED
-from app.store.buckets import BucketReader, measures
 from app.store.columns import copy_data
 from app.store.database import Database
 from app.store.engines import TABLES, Connection
 from app.store.readings import ReadingWriter
 from app.store.revisions import RevisionReader
 from app.store.tables import tiers, touched
-from app.store.tier_refresh import SIDE_BY_SIDE
 from app.store.tiers import TierKeeper
-from tests.holdings import rows_from
+from tests.store.tier_truth import BASE, Reading, answered, rows, truth
 
 pytestmark = pytest.mark.anyio
-
-BASE = microseconds(datetime(2026, 3, 2, 8, tzinfo=UTC))
-Reading = tuple[int, int, float, int]
-"""Series, seconds after the base, value, status."""
-
-
-def rows(readings: list[Reading]) -> Rows:
-    return rows_from(BASE, readings)
-
-
-def truth(readings: list[Reading], width: int) -> dict[int, dict[int, tuple[object, ...]]]:
-    """Series to start in seconds to (good, uncertain, bad, sum, minimum, maximum, first, last), the obvious way."""
-    kept = {(series, seconds): (value, status) for series, seconds, value, status in readings}
-    buckets: dict[int, dict[int, list[tuple[int, float, int]]]] = defaultdict(lambda: defaultdict(list))
-    for (series, seconds), (value, status) in sorted(kept.items()):
-        start = seconds - (seconds + (BASE - ORIGIN) // SECOND) % width
-        buckets[series][start].append((seconds, value, status))
-    answer: dict[int, dict[int, tuple[object, ...]]] = {}
-    for series, found in buckets.items():
-        answer[series] = {}
-        for start, inside in found.items():
-            usable = [value for _, value, status in inside if status < 0x80000000]
-            uncertain = sum(0x40000000 <= status < 0x80000000 for _, _, status in inside)
-            ends = (math.fsum(usable), min(usable), max(usable), usable[0], usable[-1]) if usable else (None,) * 5
-            answer[series][start] = (len(usable) - uncertain, uncertain, len(inside) - len(usable), *ends)
-    return answer
-
-
-async def answered(database: Database, width: int, series: range, end: int) -> dict[int, dict[int, tuple[object, ...]]]:
-    """The same from the store, from tier and raw rows as they stand at this moment."""
-    freshness = await TierKeeper(database).freshness()
-    plan = plan_buckets(Span(BASE, BASE + end * SECOND), width * SECOND, freshness)
-    found = await BucketReader(database).buckets_by_series(
-        [SeriesId(number) for number in series], plan, measures(database.engine)
-    )
-    names = ("good", "uncertain", "bad", "sum", "minimum", "maximum", "first", "last")
-    answer: dict[int, dict[int, tuple[object, ...]]] = {}
-    for number, columns in found.items():
-        starts = ((columns["start"].astype(np.int64) - BASE) // SECOND).tolist()
-        values = zip(*(columns[name].tolist() for name in names), strict=True)
-        answer[number] = {
-            start: tuple(None if isinstance(v, float) and math.isnan(v) else v for v in row)
-            for start, row in zip(starts, values, strict=True)
-        }
-    return answer
 
 
 def drawn(chance: random.Random, count: int, seconds: int) -> list[Reading]:
@@ -261,62 +209,6 @@ async def test_what_is_still_arriving_is_refreshed_once_and_is_not_revised(datab
     assert await answered(database, 60, range(1, 2), 1_800) == truth(late, 60)
     span = Span(BASE, BASE + 1_800 * SECOND)
     assert await RevisionReader(database).by_series([SeriesId(1), SeriesId(2)], span) == {}
-
-
-async def test_much_is_refreshed_by_two_connections_and_told_where_one_of_them_fails(database: Database) -> None:
-    writer, keeper = ReadingWriter(database), TierKeeper(database)
-    many = [(series, second, float(series + second), 0) for series in range(1, 41) for second in range(0, 3_600, 60)]
-    assert 40 * 3_600 * SECOND >= SIDE_BY_SIDE
-    await writer.store(rows([(1, 86_400, 1.0, 0)]))
-    await keeper.advance(BASE + 90_000 * SECOND)
-    await writer.store(rows([*many, (40, 1, 1.7e308, 0), (40, 2, 1.7e308, 0)]))
-    advance = await keeper.advance(BASE + 90_000 * SECOND)
-    assert advance is not None
-    assert ["out of range" in error for error in advance.errors] == [True]
-    assert (await keeper.freshness()).touched, "all of it stays noted"
-    assert await answered(database, 60, range(1, 40), 3_600) == truth([row for row in many if row[0] < 40], 60)
-    await writer.store(rows([(40, 1, 1.0, 0)]))
-    assert await keeper.advance(BASE + 90_000 * SECOND) == (1, [])
-    mended = [*many, (40, 1, 1.0, 0), (40, 2, 1.7e308, 0)]
-    for width in (60, 900, 3_600):
-        assert await answered(database, width, range(1, 41), 3_600) == truth(mended, width)
-
-
-@pytest.mark.parametrize("order", ["ASC", "DESC"])
-@pytest.mark.parametrize("ends", ["terminate", "cancel"])
-async def test_one_of_two_connections_that_is_lost_ends_the_turn_and_a_statement_that_fails_does_not(
-    database: Database, ends: str, order: str
-) -> None:
-    """Either way all is done at the next one."""
-    writer, keeper = ReadingWriter(database), TierKeeper(database)
-    many = [(series, second, float(series + second), 0) for series in range(1, 41) for second in range(0, 3_600, 60)]
-    await writer.store(rows([(1, 86_400, 1.0, 0)]))
-    await keeper.advance(BASE + 90_000 * SECOND)
-    await writer.store(rows(many))
-    waiting = (
-        "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
-        " AND wait_event_type = 'Lock'"
-    )
-    async with database.begin() as blocker:
-        await blocker.exec_driver_sql("LOCK TABLE readings IN ACCESS EXCLUSIVE MODE")
-        advancing = asyncio.create_task(keeper.advance(BASE + 90_000 * SECOND))
-        async with asyncio.timeout(10):
-            while await blocker.scalar(sa.text(f"SELECT count(*) {waiting}")) != 2:
-                await blocker.exec_driver_sql("SELECT pg_stat_clear_snapshot()")
-        killed = f"SELECT pg_{ends}_backend(pid) {waiting} ORDER BY backend_start {order}, pid {order} LIMIT 1"
-        await blocker.exec_driver_sql(killed)
-    if ends == "terminate":
-        with pytest.raises(StoreUnavailable):
-            await advancing
-    else:
-        advance = await advancing
-        assert advance is not None
-        assert ["canceling statement" in error for error in advance.errors] == [True]
-    assert (await keeper.freshness()).touched
-    assert await answered(database, 60, range(1, 41), 3_600) == truth(many, 60)
-    assert await keeper.advance(BASE + 90_000 * SECOND) == (1, [])
-    for width in (60, 900, 3_600):
-        assert await answered(database, width, range(1, 41), 3_600) == truth(many, width)
 
 
 async def test_one_worker_at_a_time(database: Database) -> None:
