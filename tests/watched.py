@@ -69,4 +69,14 @@ async def watched(server: TestServer, url: str, **settings: Any) -> AsyncIterato
         name = connection.info.dbname
         await connection.execute(SQL("ALTER DATABASE {} SET log_statement = 'all'").format(Identifier(name)))
     async with open_database(url) as database, asking(database, **settings) as asker:
+        await _worker_rests(asker)
         yield asker, Log(asker, server.log)
+
+
+async def _worker_rests(asker: Asker) -> None:
+    """Its first turn is over, which ends with word of how things stand: what follows is told by those who ask."""
+    for _ in range(6_000):
+        if b"linegraph_tier_lag_seconds{" in asker.house.observer.metrics():
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError("the worker's first turn does not end")

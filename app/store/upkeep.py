@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable
 _LOOKS_EVERY = 0.5
 _STEADY = 60.0
 """Seconds after which a server that ends again has not ended for the old reason."""
-_SHORTEST, _LONGEST = 1.0, 60.0
+_SHORTEST_PAUSE = 1.0
+LONGEST_PAUSE = 15.0
+"""Seconds: somebody who has made room on a full disk is watching for the service to come back."""
 
 
 async def keep_up(
@@ -24,7 +26,7 @@ async def keep_up(
         when = f"in {pause:.0f} s" if pause else "now"
         announce(f"The embedded PostgreSQL is not running, although it is in use; starting it again {when}.")
         await asyncio.sleep(pause)
-        pause = min(max(2 * pause, _SHORTEST), _LONGEST)
+        pause = min(max(2 * pause, _SHORTEST_PAUSE), LONGEST_PAUSE)
         try:
             await start()
         except Exception as error:
