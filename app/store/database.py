@@ -17,7 +17,7 @@ from app.store import columns
 from app.store.address import database_url
 from app.store.engines import Connection, Engine, Plain, Timescale
 from app.store.server_kind import ServerKind, server_kind, unsupported
-from app.store.tally import TalliedCursor, under_way
+from app.store.tally import TalliedCursor, under_way, untallied
 from app.store.trouble import answered_in_time, translated
 
 RESTED_SECONDS = 1.0
@@ -190,8 +190,9 @@ class _Losses:
         if since > max(time.monotonic() - RESTED_SECONDS, self._last):
             return
         try:
-            connection.cursor().execute("SELECT 1")
-            connection.rollback()
+            with untallied():
+                connection.cursor().execute("SELECT 1")
+                connection.rollback()
         except Exception as error:
             raise sqlalchemy.exc.DisconnectionError from error
 

@@ -62,6 +62,16 @@ async def tallied(tally: Tally) -> AsyncIterator[None]:
 
 
 @contextmanager
+def untallied() -> Iterator[None]:
+    """For what is asked inside that is nobody's question."""
+    before = _CURRENT.set(None)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(before)
+
+
+@contextmanager
 def under_way() -> Iterator[None]:
     """Around everything that has a connection, or waits for one."""
     tally, task = _CURRENT.get(), asyncio.current_task()

@@ -8,7 +8,7 @@ import pytest
 
 from app.domain.access import Role
 from app.domain.instants import MINUTE, SECOND, microseconds
-from app.store.database import Database
+from app.store.database import RESTED_SECONDS, Database
 from tests.asker import Asker, asking, columns, within
 from tests.doors import token_for
 from tests.engines import TestServer
@@ -46,6 +46,19 @@ async def test_who_may_see_it_is_told_what_an_answer_has_cost(server: TestServer
             assert cost["statementMilliseconds"] > 0
             assert 0 < cost["milliseconds"] < 30_000
         assert "extensions" not in await asker.answer("{__typename}"), "nothing was asked of the database"
+
+
+async def test_a_connection_that_has_rested_costs_nobody_more(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked first whether it lives, which is not what the client wants to know."""
+    async with asking(database) as asker:
+        await fill(asker)
+        query = CURVES.replace("FIELDS", 'buckets(range: $range, every: "PT1M") {count}')
+        costs = []
+        for seconds in (RESTED_SECONDS, RESTED_SECONDS, -1):
+            monkeypatch.setattr("app.store.database.RESTED_SECONDS", seconds)
+            answer = await asker.answer(query, range=within(BASE, BASE + HOUR), first=1)
+            costs.append(answer["extensions"]["cost"]["statements"])
+        assert costs[1] == costs[2] > 0
 
 
 async def test_cost_and_budget_follow_the_role(database: Database) -> None:
@@ -113,7 +126,7 @@ async def test_points_are_limited_too_and_answers_wait_until_there_is_memory_for
         assert fault.message == f"This request would answer {MACHINES * 360:,} points; the limit is {MACHINES * 60}."
         assert fault.hint == "The smallest usual step that fits is PT1M."
         together = [asker.data(buckets.replace("STEP", "PT1M"), range=asked) for _ in range(7)]
-        answers = await asyncio.wait_for(asyncio.gather(*together), 20)
+        answers = await asyncio.wait_for(asyncio.gather(*together), 60)
         assert all(answer == answers[0] for answer in answers), "only two of them fit at once"
         counts = [edge["node"]["series"][0]["buckets"]["count"] for edge in answers[0]["machines"]["edges"]]
         assert counts == [[60] * 60] * MACHINES
