@@ -58,6 +58,7 @@ async def live(house: House) -> AsyncIterator[None]:
         await asyncio.wait([task])
 
 
+@pytest.mark.alone
 async def test_a_week_of_history_and_then_live_readings(house: House, client: httpx.AsyncClient) -> None:
     said: list[str] = []
     began = datetime.now(UTC)

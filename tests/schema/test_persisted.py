@@ -99,6 +99,7 @@ def test_what_is_used_stays_longest() -> None:
     assert [known(documents, text_of(number)) for number in (0, 1, 2)] == [True, False, True]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("length", [20, 20_000])
 def test_a_flood_pushes_out_nobody_elses_documents(length: int) -> None:
     documents = LearnedDocuments()

@@ -280,6 +280,7 @@ async def test_a_server_that_cannot_start_says_why(data: Path) -> None:
     assert str(data / "server.log") in str(refusal.value.hint)
 
 
+@pytest.mark.alone
 async def test_the_server_is_quick_to_start_again(data: Path) -> None:
     async with embedded_server(data, engine="postgresql", announce=quiet):
         pass

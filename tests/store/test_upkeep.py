@@ -7,7 +7,7 @@ import pytest
 
 from app.store.upkeep import keep_up
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.alone]
 
 
 async def test_pauses_grow_while_the_server_cannot_be_started() -> None:
