@@ -48,7 +48,9 @@ async def test_who_may_see_it_is_told_what_an_answer_has_cost(server: TestServer
         assert "extensions" not in await asker.answer("{__typename}"), "nothing was asked of the database"
 
 
-async def test_a_connection_that_has_rested_costs_nobody_more(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_that_has_rested_costs_nobody_more(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is asked first whether it lives, which is not what the client wants to know."""
     async with asking(database) as asker:
         await fill(asker)
