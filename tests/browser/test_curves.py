@@ -218,6 +218,20 @@ async def test_questions_that_are_outdated_are_given_up(watched: Watched, shown:
     assert given_up == ["net::ERR_ABORTED"] * 3
 
 
+async def test_a_page_asks_again_when_it_has_become_wider_and_not_when_it_is_narrower(
+    watched: Watched, shown: Shown
+) -> None:
+    await watched.open(address(shown))
+    [asked] = watched.asked
+    for width in (1_000, 1_280):
+        await watched.page.set_viewport_size({"width": width, "height": 900})
+        await watched.page.wait_for_timeout(600)
+        assert watched.asked == [asked]
+    async with watched.page.expect_request("**/graphql"):
+        await watched.page.set_viewport_size({"width": 1_500, "height": 900})
+    assert [each["points"] for each in watched.asked] == [asked["points"], asked["points"] + 220]
+
+
 async def test_the_crosshair_tells_every_series_at_once(watched: Watched, shown: Shown) -> None:
     await watched.open(address(shown))
     page = watched.page

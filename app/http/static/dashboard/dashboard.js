@@ -44,7 +44,8 @@ class Dashboard {
     addEventListener("popstate", () => this.change(readAddress()));
     document.addEventListener("visibilitychange", () => document.hidden || this.load());
     byId("menu").addEventListener("click", () => this.list(byId("menu").getAttribute("aria-expanded") !== "true"));
-    this.page.watchWidth(() => this.page.points === this.asked || this.load());
+    // Where it has become narrower, there are points enough.
+    this.page.watchWidth(() => this.page.points <= this.asked || this.load());
     this.load();
   }
 
