@@ -1,7 +1,8 @@
 """The schema put together, and one request answered with it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,13 +11,14 @@ import strawberry
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import InvalidOperationTypeError
+from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from app.change.counters import CounterChange
 from app.domain.access import Viewer
 from app.errors import BadInput, NotAllowed, TooSlow
 from app.observe import Observer
-from app.read.asking import RequestReader
+from app.read.asking import Asking, RequestReader
 from schema.catalog import LineNode, MachineNode, PlantNode
 from schema.context import Context
 from schema.cost import Cost
@@ -64,10 +66,12 @@ def printed_schema() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The body as JSON. `asked` is false where nothing could be run: the request itself was wrong."""
+    """The body as JSON. `asked` is false where nothing could be run: the request itself was wrong. `sent` is to be
+    called when the client has it: until then its memory counts, and others may wait for it."""
 
     body: bytes
     asked: bool
+    sent: Callable[[], None]
 
 
 class Answerer:
@@ -109,9 +113,31 @@ class Answerer:
         kinds = {OperationType.QUERY, OperationType.MUTATION} if may_change else {OperationType.QUERY}
         asking = self._reader.asking(viewer, datetime.now(UTC))
         cost = Cost(asking)
+        with ExitStack() as held:
+            held.callback(asking.moment.over)
+            result = await self._executed(asking, document, variables, operation, kinds)
+            errors = [error.formatted for error in result.errors or []]
+            asked = result.data is not None or any("path" in error for error in errors)
+            if asked and digest and document:  # what cannot be run is not worth remembering
+                self._standing.learn(digest, document, viewer.name)
+            body: dict[str, object] = {"data": result.data} if asked else {}
+            if errors:
+                body["errors"] = errors
+            if may_change:  # what comes by GET is kept, and must be the same as long as nothing has changed
+                body |= cost.shown()
+            return Answer(encode(body), asked, held.pop_all().close)
+
+    async def _executed(
+        self,
+        asking: Asking,
+        document: str | None,
+        variables: Mapping[str, object] | None,
+        operation: str | None,
+        kinds: set[OperationType],
+    ) -> ExecutionResult:
         try:
             async with asking.asked(), asyncio.timeout(self._seconds):
-                result = await self._schema.execute(
+                return await self._schema.execute(
                     document,
                     variable_values=dict(variables) if variables is not None else None,
                     context_value=Context(asking, self._changes, variables or {}, self._outlines),
@@ -132,13 +158,3 @@ class Answerer:
                 f"The request took longer than {self._seconds:g} s and was stopped.",
                 "Ask for a shorter range, or for less at once.",
             ) from error
-        errors = [error.formatted for error in result.errors or []]
-        asked = result.data is not None or any("path" in error for error in errors)
-        if asked and digest and document:  # what cannot be run is not worth remembering
-            self._standing.learn(digest, document, viewer.name)
-        body: dict[str, object] = {"data": result.data} if asked else {}
-        if errors:
-            body["errors"] = errors
-        if may_change:  # what comes by GET is kept, and must be the same as long as nothing has changed
-            body |= cost.shown()
-        return Answer(encode(body), asked)

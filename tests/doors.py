@@ -1,6 +1,7 @@
 """Clients of a service with settings of a test's own: through its doors in memory, or as bare ASGI messages."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -31,6 +32,18 @@ async def open_client(house: House, *, loopback_only: bool = True) -> AsyncItera
 
 def house_of(database: Database, **settings: Any) -> House:
     return House(database, Settings(**settings), Observer())
+
+
+@asynccontextmanager
+async def reached(house: House) -> AsyncIterator[httpx.AsyncClient]:
+    """A client over a real connection that takes in little: what waits for it waits at the service."""
+    small = httpx.AsyncHTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)])
+    plain = {"Accept-Encoding": "identity"}
+    async with (
+        listening(house) as url,
+        httpx.AsyncClient(base_url=url, timeout=30, headers=plain, transport=small) as client,
+    ):
+        yield client
 
 
 async def token_for(house: House, role: Role, plant: str | None = None) -> dict[str, str]:

@@ -11,19 +11,18 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from app.errors import BadInput, LinegraphError, MediaNotGiven, TooSlow
+from app.errors import BadInput, LinegraphError, MediaNotGiven
 from app.http.access import viewer_of
 from app.http.arrow_rows import ArrowRows, ParquetRows
 from app.http.asked import AskedQuery
 from app.http.csv_rows import CsvRows
 from app.http.leaving import unless_left
 from app.http.media import ARROW, CSV, PARQUET, accepted, preferred
+from app.http.pieces import hand_on
 from app.http.service import service_of
 from app.read.export import Export, Page
 from app.read.selection import Origin, Wanted
 
-PIECE: Final = 1 << 18
-"""Bytes that are handed on at once."""
 PATIENCE: Final = 60.0
 """Seconds that a client may take for one piece."""
 
@@ -114,11 +113,11 @@ class _Streamed(Response):
                 page = await anext(pages, None)  # trouble with the database is told as such, while it can be
                 await send(started)
                 try:
-                    await _hand_on(self._writer.start(), send)
+                    await hand_on(self._writer.start(), send, PATIENCE)
                     while page is not None:
-                        await _hand_on(await asyncio.to_thread(self._writer.rows, page), send)
+                        await hand_on(await asyncio.to_thread(self._writer.rows, page), send, PATIENCE)
                         page = await anext(pages, None)
-                    await _hand_on(await asyncio.to_thread(self._writer.end), send)
+                    await hand_on(await asyncio.to_thread(self._writer.end), send, PATIENCE)
                 except LinegraphError as error:
                     service.observer.cut_off("export", error)
                     return
@@ -136,16 +135,6 @@ async def _ahead(pages: AsyncGenerator[Item, None]) -> AsyncGenerator[Item, None
         coming.cancel()
         await asyncio.gather(coming, return_exceptions=True)
         await pages.aclose()
-
-
-async def _hand_on(data: bytes, send: Send) -> None:
-    """TooSlow where the client does not take it."""
-    for start in range(0, len(data), PIECE):
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await send({"type": "http.response.body", "body": data[start : start + PIECE], "more_body": True})
-        except TimeoutError as error:
-            raise TooSlow(f"The client has not taken anything for {PATIENCE:g} s.") from error
 
 
 def _format(request: Request, name: str | None) -> Format:

@@ -16,6 +16,7 @@ from app.http.access import viewer_of
 from app.http.answers import GRAPHQL
 from app.http.leaving import unless_left
 from app.http.media import GRAPHQL_JSON, HTML, JSON, accepted, answer_type, must_be_json, preferred
+from app.http.pieces import PIECE, Piecemeal
 from app.http.service import Answer, service_of
 
 LARGEST = 1 << 19
@@ -55,9 +56,11 @@ async def graphql(request: Request) -> Response:
         return Response(None, 499)  # nobody reads it; proxies know the number
     status = 400 if media == GRAPHQL_JSON and not answer.asked else 200
     headers = {"Vary": "Accept, Authorization"} | (_kept(answer) if asks else {})
-    if "ETag" in headers and headers["ETag"] in _known(request):
-        return Response(None, 304, headers)
-    return Response(answer.body, status, headers, f"{media}; charset=utf-8")
+    known = "ETag" in headers and headers["ETag"] in _known(request)
+    if len(answer.body) > PIECE and not known:
+        return Piecemeal(service.observer, answer.body, status, headers, f"{media}; charset=utf-8", answer.sent)
+    answer.sent()
+    return Response(None, 304, headers) if known else Response(answer.body, status, headers, f"{media}; charset=utf-8")
 
 
 def routes() -> list[BaseRoute]:

@@ -15,12 +15,14 @@ from app.read.export import ExportReader
 
 
 class Answer(Protocol):
-    """A GraphQL answer as JSON; `asked` is false where the request itself was wrong."""
+    """A GraphQL answer as JSON; `asked` is false where the request itself was wrong. Its memory counts until `sent`."""
 
     @property
     def body(self) -> bytes: ...
     @property
     def asked(self) -> bool: ...
+    @property
+    def sent(self) -> Callable[[], None]: ...
 
 
 class Answers(Protocol):

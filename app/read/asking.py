@@ -1,7 +1,7 @@
 """Everything that one request asks with: readers within its viewer's scope, one budget and one now."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,7 +33,7 @@ from app.store.tiers import TierKeeper
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asking:
-    """The readers of one request; `budget` and `tally` tell what it has cost."""
+    """The readers of one request; `budget` and `tally` tell what it has cost, and `moment` when it is over."""
 
     viewer: Viewer
     now: datetime
@@ -47,14 +47,9 @@ class Asking:
     counters: CounterReader
     kpis: KpiReader
 
-    @asynccontextmanager
-    async def asked(self) -> AsyncIterator[None]:
+    def asked(self) -> AbstractAsyncContextManager[None]:
         """Around the request: what it asks of the database is counted, and stopped where it ends before its time."""
-        try:
-            async with tallied(self.tally):
-                yield
-        finally:
-            self.moment.over()
+        return tallied(self.tally)
 
 
 class RequestReader:

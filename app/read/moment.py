@@ -110,7 +110,7 @@ class Moment:
         return coarser
 
     def over(self) -> None:
-        """The answer is made, or nobody waits for it."""
+        """The answer is with its client, or nobody waits for it."""
         for payment in self._payments:
             payment.cancel()
         self._space.give_back(self._held)

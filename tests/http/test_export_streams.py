@@ -1,7 +1,6 @@
 """Exports over a real connection: slow and leaving clients, a database that dies, and answers that are cut off."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -17,7 +16,7 @@ from app.errors import Busy
 from app.main import House
 from app.store.database import Database, open_database
 from tests.asker import STILL, asking, columns, within
-from tests.doors import house_of, listening
+from tests.doors import house_of, reached
 from tests.engines import TestServer
 from tests.holdings import BASE, allowed, forbidden, until_held, waiting
 
@@ -27,7 +26,6 @@ COUNT = 250_000
 """Readings: 14 MB, more than the sockets between the service and a client hold."""
 END = BASE + COUNT * 1_000
 ASKED = {"machine": "p/l/m", **within(BASE, END)}
-PLAIN = {"Accept-Encoding": "identity"}
 HELD = "FROM readings"
 
 
@@ -44,17 +42,6 @@ async def filled(database: Database, database_url: str) -> str:
         )
         await connection.execute("UPDATE latest SET received = %s", (COUNT,))
     return database_url
-
-
-@asynccontextmanager
-async def reached(house: House) -> AsyncIterator[httpx.AsyncClient]:
-    """A client over a real connection that takes in little: what waits for it waits at the service."""
-    small = httpx.AsyncHTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)])
-    async with (
-        listening(house) as url,
-        httpx.AsyncClient(base_url=url, timeout=30, headers=PLAIN, transport=small) as client,
-    ):
-        yield client
 
 
 @asynccontextmanager
