@@ -135,12 +135,13 @@ class Answerer:
         operation: str | None,
         kinds: set[OperationType],
     ) -> ExecutionResult:
+        context = Context(asking, self._changes, variables or {}, self._outlines)
         try:
             async with asking.asked(), asyncio.timeout(self._seconds):
                 return await self._schema.execute(
                     document,
                     variable_values=dict(variables) if variables is not None else None,
-                    context_value=Context(asking, self._changes, variables or {}, self._outlines),
+                    context_value=context,
                     operation_name=operation or None,
                     allowed_operation_types=kinds,
                 )
@@ -158,3 +159,5 @@ class Answerer:
                 f"The request took longer than {self._seconds:g} s and was stopped.",
                 "Ask for a shorter range, or for less at once.",
             ) from error
+        finally:
+            context.loaders.forget()

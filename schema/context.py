@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Generic, TypeVar
 
 import strawberry
-from strawberry.dataloader import DataLoader
+from strawberry.dataloader import DataLoader, DefaultCache
 
 from app.change.counters import CounterChange
 from app.domain.model import LineId
@@ -23,17 +23,19 @@ _Read = Callable[[list[Key]], Awaitable[Sequence[Value | BaseException]]]
 
 
 def _loader(read: _Read[Key, Value]) -> DataLoader[Key, Value]:
+    # Not the loader itself: it would be kept alive by itself, with all that it has answered.
+    known: DefaultCache[Key, Value] = DefaultCache()
+
     async def answered(keys: list[Key]) -> Sequence[Value | BaseException]:
         try:
             return await read(keys)
         except asyncio.CancelledError:
             # Those who wait for a key would wait for ever: a loader hands on exceptions, and this is none.
-            for future in filter(None, map(loader.cache_map.get, keys)):
+            for future in filter(None, map(known.get, keys)):
                 future.cancel()
             raise
 
-    loader = DataLoader(answered)
-    return loader
+    return DataLoader(answered, cache_map=known)
 
 
 class _Each(Generic[Key, Value]):
@@ -77,6 +79,11 @@ class Loaders:
 
     def __init__(self, asking: Asking) -> None:
         self.asking = asking
+
+    def forget(self) -> None:
+        """Lets go of all answers, when they are handed out: what a request is made of refers to itself, and would keep
+        them until the next collection of garbage."""
+        self.__dict__ = {"asking": self.asking}
 
     async def aligned(self, line: LineId, metrics: Sequence[str], asked: Span, step: int) -> list[AlignedSeries]:
         """The series of a line's machines, of these metrics."""

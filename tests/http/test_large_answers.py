@@ -1,6 +1,7 @@
 """Answers that take their time to be sent: their memory counts until the client has them, and nobody keeps it long."""
 
 import asyncio
+import gc
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 
 import app.http.pieces
+from app.read.columns import Buckets
 from app.store.database import Database
 from tests.asker import STILL, asking, columns, within
 from tests.doors import house_of, reached
@@ -88,6 +90,20 @@ async def test_a_client_that_stands_still_is_given_up(
             with pytest.raises(httpx.RemoteProtocolError, match="without sending complete message body"):
                 await cut.aread()
         assert b'linegraph_failures_total{kind="graphql"} 2.0' in house.observer.metrics()
+
+
+async def test_an_answer_is_let_go_at_once_not_when_garbage_is_collected(database: Database) -> None:
+    async with asking(database) as asker:
+        await asker.send(columns("p/l/m", "x", [(BASE, 0.5)]))
+        gc.collect()
+        gc.disable()
+        try:
+            answer = await asker.data(QUERY, range=within(BASE, BASE + 10_000_000))
+            kept = [each for each in gc.get_objects() if isinstance(each, Buckets)]
+        finally:
+            gc.enable()
+    assert answer["machine"]["series"][0]["buckets"]["average"] == [0.5]
+    assert kept == []
 
 
 async def test_a_large_answer_is_packed_piece_by_piece(database: Database, points: int) -> None:
