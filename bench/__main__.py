@@ -10,6 +10,7 @@ import uvloop
 from rich.console import Console
 from rich.text import Text
 
+from bench.answers import answers
 from bench.bounds import FULL, QUICK, RUNS, Extent
 from bench.disk import disk
 from bench.export import export
@@ -39,6 +40,7 @@ PARTS: Mapping[str, Callable[[Server, Extent], Awaitable[list[Figure]]]] = {
     "visible": visible,
     "growth": growth,
     "pages": pages,
+    "answers": answers,
     "memory": lambda server, _: memory(server),
     "mess": mess,
     "year": year,
