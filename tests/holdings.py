@@ -96,6 +96,17 @@ async def count(database: Database, table: sa.Table) -> int:
     return int((await rows(database, sa.select(sa.func.count()).select_from(table)))[0][0])
 
 
+async def fill_up(url: str, count: int, every: int) -> None:
+    """The readings between the first, at BASE, and the last of the only series: eighths, each so many microseconds."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(
+            "INSERT INTO readings SELECT min(id), to_timestamp(%s / 1e6) + i * (%s * interval '1 us'), i / 8.0, 0"
+            " FROM series CROSS JOIN generate_series(1, %s) AS i GROUP BY i",
+            (BASE, every, count - 2),
+        )
+        await connection.execute("UPDATE latest SET received = %s", (count,))
+
+
 @asynccontextmanager
 async def commits_held(url: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
     """No batch can be committed inside, because this connection holds the watermark."""

@@ -18,7 +18,7 @@ from app.store.database import Database, open_database
 from tests.asker import STILL, asking, columns, within
 from tests.doors import house_of, reached
 from tests.engines import TestServer
-from tests.holdings import BASE, allowed, forbidden, until_held, waiting
+from tests.holdings import BASE, allowed, fill_up, forbidden, until_held, waiting
 
 pytestmark = pytest.mark.anyio
 
@@ -34,13 +34,7 @@ async def filled(database: Database, database_url: str) -> str:
     """The URL of a database with many readings of one series."""
     async with asking(database) as asker:
         await asker.send(columns("p/l/m", "x", [(BASE, 0.0), (END - 1_000, 0.0)]))
-    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-        await connection.execute(
-            "INSERT INTO readings SELECT min(id), to_timestamp(%s / 1e6) + i * interval '1 ms', i / 8.0, 0"
-            " FROM series CROSS JOIN generate_series(1, %s) AS i GROUP BY i",
-            (BASE, COUNT - 2),
-        )
-        await connection.execute("UPDATE latest SET received = %s", (COUNT,))
+    await fill_up(database_url, COUNT, 1_000)
     return database_url
 
 

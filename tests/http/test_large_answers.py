@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 
 import anyio
 import httpx
-import psycopg
 import pytest
 
 import app.http.pieces
@@ -16,7 +15,7 @@ from app.read.columns import Buckets
 from app.store.database import Database
 from tests.asker import STILL, asking, columns, within
 from tests.doors import house_of, reached
-from tests.holdings import BASE
+from tests.holdings import BASE, fill_up
 
 pytestmark = pytest.mark.anyio
 
@@ -34,14 +33,8 @@ SMALL = {"query": "{machines {totalCount}}"}
 async def points(database: Database, database_url: str) -> int:
     """What the large answer costs; its readings are there."""
     async with asking(database) as asker:
-        await asker.send(columns("p/l/m", "x", [(BASE, 0.125), (END - 1_000_000, 0.125)]))
-    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-        await connection.execute(
-            "INSERT INTO readings SELECT min(id), to_timestamp(%s / 1e6) + i * interval '1 s', i + 0.125, 0"
-            " FROM series CROSS JOIN generate_series(1, %s) AS i GROUP BY i",
-            (BASE, COUNT - 2),
-        )
-        await connection.execute("UPDATE latest SET received = %s", (COUNT,))
+        await asker.send(columns("p/l/m", "x", [(BASE, 0.0), (END - 1_000_000, 0.0)]))
+    await fill_up(database_url, COUNT, 1_000_000)
     async with asking(database, query_points=1) as asker:
         fault = await asker.fault(QUERY, range=within(BASE, END))
     found = re.search(r"would answer ([\d,]+) points", fault.message)
@@ -70,7 +63,7 @@ async def test_what_is_not_sent_yet_takes_up_memory(
             whole = await first.aread()
             assert first.headers["Content-Length"] == str(len(whole))
             [series] = first.json()["data"]["machine"]["series"]
-            assert series["buckets"]["average"] == [0.125, *(at + 0.125 for at in range(1, COUNT - 1)), 0.125]
+            assert series["buckets"]["average"] == [0.0, *(at / 8 for at in range(1, COUNT - 1)), 0.0]
             assert (await third).json()["data"] == first.json()["data"]
         # Whoever leaves gives back the room as well.
         with anyio.fail_after(60):
