@@ -119,7 +119,7 @@ async def commits_held(url: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
 
 async def until_held(connection: psycopg.AsyncConnection[Any], statement: str = "FOR SHARE", *, count: int = 1) -> None:
     """Returns when so many statements of the service wait for a lock."""
-    with anyio.fail_after(60):
+    with anyio.fail_after(5):
         while await waiting(connection, statement) < count:  # noqa: ASYNC110 - the server tells it in no other way
             await anyio.sleep(0.01)
 

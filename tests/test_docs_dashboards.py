@@ -113,7 +113,7 @@ async def test_apollo_shows_what_was_made(clients: Clients, served: Served) -> N
     )
     assert process.stdout is not None
     try:
-        said = [(await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip() for _ in range(8)]
+        said = [(await asyncio.wait_for(process.stdout.readline(), 20)).decode().strip() for _ in range(8)]
     finally:
         process.kill()
         await process.wait()

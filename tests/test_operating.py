@@ -46,7 +46,7 @@ def test_status_and_policies_by_command(environment: dict[str, str]) -> None:
 async def test_metrics_tell_what_status_shows(house: House, client: httpx.AsyncClient) -> None:
     assert (await client.post("/write", content="m value=1")).status_code == 204
     text = ""
-    with anyio.fail_after(60):
+    with anyio.fail_after(20):
         while 'job="refresh",outcome="ended"' not in text:
             await house.freshener.turn()  # which does nothing where the service is at it itself
             text = (await client.get("/metrics")).text

@@ -9,18 +9,23 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
-from app.errors import BadInput, TooLarge
+from app.errors import BadInput, TooLarge, TooSlow
 from app.http import graphiql
 from app.http.access import viewer_of
 from app.http.answers import GRAPHQL
 from app.http.leaving import unless_left
 from app.http.media import GRAPHQL_JSON, HTML, JSON, accepted, answer_type, must_be_json, preferred
-from app.http.pieces import PIECE, Piecemeal
+from app.http.pieces import PIECE, hand_on
 from app.http.service import Answer, service_of
+from app.observe import Observer
 
 LARGEST = 1 << 19
 """Bytes of a body or an address: room for the longest query and variables that are taken."""
+
+PATIENCE = 10.0
+"""Seconds that a client may take for a piece of a large answer, as others may wait for its memory."""
 
 _SHAPE = 'Send {"query": "{ plants { edges { node { code } } } }", "variables": {}} as application/json.'
 _ONE_BY_ONE = "Batches are not taken: send one object, with all that is wanted in one query, or several requests."
@@ -56,11 +61,33 @@ async def graphql(request: Request) -> Response:
         return Response(None, 499)  # nobody reads it; proxies know the number
     status = 400 if media == GRAPHQL_JSON and not answer.asked else 200
     headers = {"Vary": "Accept, Authorization"} | (_kept(answer) if asks else {})
-    known = "ETag" in headers and headers["ETag"] in _known(request)
-    if len(answer.body) > PIECE and not known:
-        return Piecemeal(service.observer, answer.body, status, headers, f"{media}; charset=utf-8", answer.sent)
+    if "ETag" in headers and headers["ETag"] in _known(request):
+        answer.sent()
+        return Response(None, 304, headers)
+    media = f"{media}; charset=utf-8"
+    if len(answer.body) > PIECE:
+        return _Large(answer, service.observer, status, headers, media)
     answer.sent()
-    return Response(None, 304, headers) if known else Response(answer.body, status, headers, f"{media}; charset=utf-8")
+    return Response(answer.body, status, headers, media)
+
+
+class _Large(Response):
+    """An answer of many pieces, whose memory counts until the client has it, or has left, or is given up."""
+
+    def __init__(self, answer: Answer, observer: Observer, status: int, headers: Mapping[str, str], media: str) -> None:
+        super().__init__(answer.body, status, headers, media)
+        self._answer = answer
+        self._observer = observer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            await hand_on(self._answer.body, send, PATIENCE)
+            await send({"type": "http.response.body"})
+        except TooSlow as error:
+            self._observer.cut_off("graphql", error)
+        finally:
+            self._answer.sent()
 
 
 def routes() -> list[BaseRoute]:

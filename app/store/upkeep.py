@@ -8,7 +8,7 @@ _LOOKS_EVERY = 0.5
 _STEADY = 60.0
 """Seconds after which a server that ends again has not ended for the old reason."""
 _SHORTEST_PAUSE = 1.0
-LONGEST_PAUSE = 15.0
+_LONGEST_PAUSE = 8.0
 """Seconds: somebody who has made room on a full disk is watching for the service to come back."""
 
 
@@ -26,7 +26,7 @@ async def keep_up(
         when = f"in {pause:.0f} s" if pause else "now"
         announce(f"The embedded PostgreSQL is not running, although it is in use; starting it again {when}.")
         await asyncio.sleep(pause)
-        pause = min(max(2 * pause, _SHORTEST_PAUSE), LONGEST_PAUSE)
+        pause = min(max(2 * pause, _SHORTEST_PAUSE), _LONGEST_PAUSE)
         try:
             await start()
         except Exception as error:

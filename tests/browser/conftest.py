@@ -6,13 +6,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import pytest
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, async_playwright
 
 from app.domain.access import Role
 from app.store.database import open_database
 from tests.asker import STILL
 from tests.browser.known import fill
-from tests.browser.watching import PATIENCE, Watched, open_watched
+from tests.browser.watching import Watched, open_watched
 from tests.doors import house_of, listening
 from tests.engines import Servers, new_database
 
@@ -41,7 +41,6 @@ async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
         launched = await playwright.chromium.launch(
             executable_path=CHROMIUM, args=arguments, env={"LANG": "en_US.UTF-8", "HOME": "/tmp"}
         )
-        expect.set_options(timeout=PATIENCE)
         yield launched
         await launched.close()
 

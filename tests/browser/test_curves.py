@@ -271,7 +271,7 @@ async def test_times_are_those_of_the_plant(watched: Watched, shown: Shown) -> N
 async def ask_again(watched: Watched) -> None:
     """Five seconds later by the page's clock, which it only begins to count when it has drawn the last answer."""
     before = len(watched.asked)
-    with anyio.fail_after(60):
+    with anyio.fail_after(8):
         while len(watched.asked) == before:
             await watched.page.clock.fast_forward(5_000)
             await watched.page.wait_for_timeout(50)

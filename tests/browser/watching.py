@@ -15,8 +15,6 @@ from playwright.async_api import Browser, ConsoleMessage, Page, Request
 CURVE, DARK_CURVE = (0x1F, 0x5F, 0xD0), (0x6E, 0xA4, 0xFF)
 BAD_TICK, UNCERTAIN_TICK, REVISED_TICK = (0xC6, 0x2A, 0x17), (0xB0, 0x6A, 0x00), (0x84, 0x34, 0xC9)
 
-PATIENCE = 30_000
-"""Milliseconds for a page to become what is expected, on a machine that has much else to do."""
 _PIXELS = """(panel) => {
   const canvas = panel.querySelector("canvas"), over = panel.querySelector(".u-over").getBoundingClientRect();
   const box = canvas.getBoundingClientRect(), ratio = canvas.width / box.width;
@@ -99,7 +97,7 @@ async def open_watched(browser: Browser, **options: Any) -> AsyncIterator[Watche
     context = await browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
     try:
         page = await context.new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(8_000)
         watched = Watched(page)
         page.on("request", watched.note_request)
         page.on("console", watched.note_console)

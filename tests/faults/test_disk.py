@@ -18,7 +18,6 @@ from sqlalchemy.engine import make_url
 
 from app.store.database import open_database
 from app.store.migration import migrate
-from app.store.upkeep import LONGEST_PAUSE
 from bench.server import installed
 from bench.victims import victims
 from tests.doors import house_of, open_client
@@ -31,9 +30,6 @@ LINES = 2_000
 """Of a body."""
 LEFT = 1 << 20
 """Bytes that are left on the disk before the readings come."""
-SOON = LONGEST_PAUSE + 45
-"""Seconds after which a server that has room again has been started: the longest pause, and the start itself on a
-machine that has much else to do."""
 
 
 @pytest.fixture
@@ -67,6 +63,7 @@ async def test_tables_on_a_full_disk(server: TestServer) -> None:
             assert await kept_readings(database) == _stored(acknowledged + 1)
 
 
+@pytest.mark.alone
 async def test_everything_on_a_full_disk(engine: str, beside: Path) -> None:
     if not installed(engine):
         pytest.skip(f"no {engine} installed on this machine")
@@ -88,7 +85,7 @@ async def test_everything_on_a_full_disk(engine: str, beside: Path) -> None:
                 await asyncio.sleep(1)
                 assert _is_told_to_come_back(await client.post("/write", content=_body(acknowledged)))
                 filler.unlink()
-                with anyio.move_on_after(SOON) as late:
+                with anyio.move_on_after(15) as late:
                     await _until_taken(client, _body(acknowledged))
                 assert not late.cancelled_caught, running.said()
             async with open_database(running.database_url) as database:

@@ -34,7 +34,7 @@ def killable(engine: str) -> str:
 async def test_the_service_goes_on_by_itself(killable: str, folder: Path) -> None:
     async with victims(folder / "data", killable) as running:
         await running.strike(KILLED)
-        with anyio.fail_after(60):
+        with anyio.fail_after(15):
             await running.recover()
         assert await running.token(), "other commands find the new server"
 
@@ -42,5 +42,5 @@ async def test_the_service_goes_on_by_itself(killable: str, folder: Path) -> Non
 async def test_also_where_another_process_has_started_it_and_does_not_bury_it(killable: str, folder: Path) -> None:
     async with victims(folder / "data", killable, joined=True) as running:
         await running.strike(KILLED)
-        with anyio.fail_after(60):
+        with anyio.fail_after(10):
             await running.recover()

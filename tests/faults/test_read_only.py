@@ -49,7 +49,7 @@ async def _send_lines(client: httpx.AsyncClient, at: int) -> httpx.Response:
 
 async def _last_answer(client: httpx.AsyncClient, at: int) -> int:
     """The first that is not to come back later."""
-    with anyio.fail_after(60):
+    with anyio.fail_after(10):
         while True:
             answer = await _send_lines(client, at)
             if answer.status_code != 503:
@@ -66,7 +66,7 @@ async def _switch(connection: psycopg.AsyncConnection[Any], server: TestServer, 
     """Returns when the server has read its new settings."""
     await connection.execute(f"ALTER SYSTEM {change}".encode())
     await connection.execute("SELECT pg_reload_conf()")
-    with anyio.fail_after(60):
+    with anyio.fail_after(10):
         while True:
             if await _mode(server) == mode:
                 return

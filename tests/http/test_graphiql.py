@@ -196,7 +196,7 @@ def served() -> Iterator[tuple[Diary, str]]:
         thread.start()
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 10
             while not server.started and time.monotonic() < deadline:
                 time.sleep(0.02)
             assert httpx.get(f"{address}/graphql").status_code == 200

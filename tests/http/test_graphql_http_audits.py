@@ -36,7 +36,7 @@ async def served(database: Database) -> AsyncIterator[Served]:
     async with taken_address("127.0.0.1", 0) as address, open_service(house) as service:
         serving = asyncio.create_task(address.serve(application(service), listening.set, lambda: None))
         try:
-            with anyio.fail_after(60):
+            with anyio.fail_after(10):
                 await listening.wait()
             yield Served(address.host, address.port, headers["Authorization"].removeprefix("Bearer "))
         finally:

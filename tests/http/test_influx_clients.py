@@ -37,7 +37,7 @@ async def listening(house: House) -> AsyncIterator[str]:
         async with open_service(house) as service:
             server = uvicorn.Server(uvicorn.Config(application(service), log_level="critical", lifespan="off"))
             serving = asyncio.create_task(server.serve(sockets=[free]))
-            with anyio.fail_after(60):
+            with anyio.fail_after(5):
                 while not server.started:  # noqa: ASYNC110 - uvicorn tells it in no other way
                     await anyio.sleep(0.01)
             try:

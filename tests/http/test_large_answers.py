@@ -10,7 +10,7 @@ import anyio
 import httpx
 import pytest
 
-import app.http.pieces
+import app.http.graphql
 from app.read.columns import Buckets
 from app.store.database import Database
 from tests.asker import STILL, asking, columns, within
@@ -53,7 +53,7 @@ async def begun(client: httpx.AsyncClient) -> AsyncIterator[httpx.Response]:
 async def test_what_is_not_sent_yet_takes_up_memory(
     database: Database, points: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app.http.pieces, "PATIENCE", 60)
+    monkeypatch.setattr(app.http.graphql, "PATIENCE", 60)
     async with reached(house_of(database, query_points=points, **STILL)) as client:
         async with begun(client) as first, begun(client):  # there is room for two
             third = asyncio.create_task(client.post("/graphql", json=LARGE))
@@ -74,7 +74,7 @@ async def test_what_is_not_sent_yet_takes_up_memory(
 async def test_a_client_that_stands_still_is_given_up(
     database: Database, points: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app.http.pieces, "PATIENCE", 0.3)
+    monkeypatch.setattr(app.http.graphql, "PATIENCE", 0.3)
     house = house_of(database, query_points=points, **STILL)
     async with reached(house) as client, begun(client) as first, begun(client) as second:
         with anyio.fail_after(60):

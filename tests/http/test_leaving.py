@@ -46,7 +46,7 @@ async def readings_held(url: str) -> AsyncIterator[Locking]:
 
 async def until_nothing_waits(connection: Locking) -> None:
     # Where a cancellation comes too early, the driver waits five seconds, and the server notices a second later.
-    with anyio.fail_after(60):
+    with anyio.fail_after(10):
         while await waiting(connection, "FROM readings"):  # noqa: ASYNC110 - the server tells it in no other way
             await anyio.sleep(0.01)
 

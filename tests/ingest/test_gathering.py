@@ -57,7 +57,7 @@ async def gathering_of(house: House, limit: int = 1_000) -> AsyncIterator[tuple[
 
 
 async def outcomes(tasks: Sequence[asyncio.Task[Any]]) -> list[Any]:
-    with anyio.fail_after(60):
+    with anyio.fail_after(10):
         return await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -140,7 +140,7 @@ async def test_a_batch_that_is_open_while_the_watermark_passes_loses_no_row(data
         advancing = asyncio.create_task(keeper.advance(BASE + 3600 * SECOND))
         await asyncio.sleep(0.3)
         assert not advancing.done(), "the watermark passed an open batch"
-    await asyncio.wait_for(advancing, 60)
+    await asyncio.wait_for(advancing, 10)
     async with database.begin() as transaction:
         found = await transaction.exec_driver_sql("SELECT series_id, good FROM readings_1m ORDER BY 1")
         assert [tuple(row) for row in found] == [(1, 2), (2, 1)]

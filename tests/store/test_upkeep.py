@@ -46,3 +46,20 @@ async def test_a_server_that_ends_again_and_again_is_waited_for() -> None:
     await asyncio.sleep(3.5)
     keeping.cancel()
     assert len(tries) == 3
+
+
+async def test_whoever_makes_room_is_not_kept_waiting_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.store.upkeep._SHORTEST_PAUSE", 0.1)
+    monkeypatch.setattr("app.store.upkeep._LONGEST_PAUSE", 0.2)
+    tries: list[float] = []
+
+    async def start() -> None:
+        tries.append(time.monotonic())
+        raise OSError("no room")
+
+    keeping = asyncio.create_task(keep_up(lambda: False, start, lambda _: None))
+    await asyncio.sleep(1)
+    keeping.cancel()
+    pauses = [later - before for before, later in zip(tries, tries[1:], strict=False)]
+    assert len(pauses) >= 3
+    assert max(pauses) < 0.3
